@@ -1,0 +1,4 @@
+package cmdb
+
+// Snapshot is an immutable estate.
+type Snapshot struct{}
