@@ -74,6 +74,9 @@ type Incident struct {
 	MergedInto string   `json:"merged_into,omitempty"`
 	MergedFrom []string `json:"merged_from,omitempty"`
 	SplitFrom  string   `json:"split_from,omitempty"`
+	// Apart are the incidents that people took apart from this one; the
+	// engine never merges them by itself.
+	Apart []string `json:"apart,omitempty"`
 
 	Alerts  AlertCounts `json:"alerts"`
 	Sources []string    `json:"sources"`

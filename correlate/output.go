@@ -48,7 +48,8 @@ type State struct {
 	EventSeq int64
 	Revision int64
 	// Alerts are the newest revisions of the alerts that fire, or ended after
-	// State.At − Horizon, with labels, annotations and sightings applied.
+	// State.At − Horizon, or are named by Attachments, with labels,
+	// annotations and sightings applied.
 	Alerts []ingest.Alert
 	// Incidents are the newest revisions of those not yet closed or merged,
 	// and of those that were closed or merged after State.At − Horizon, and of

@@ -18,6 +18,9 @@ const (
 	KindChange Kind = "change"
 	// KindCommand is an operator's command, kept so that a replay includes it.
 	KindCommand Kind = "command"
+	// KindOutage says that we ourselves were away from StartsAt to EndsAt, so
+	// that the silence of sources in that time means nothing.
+	KindOutage Kind = "outage"
 )
 
 // Status is the state of an alert.
