@@ -1,6 +1,9 @@
 package cmdb
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // CI is one configuration item. A service is a CI of class "service".
 type CI struct {
@@ -53,6 +56,17 @@ const (
 	CriticalityMedium   Criticality = "medium"
 	CriticalityLow      Criticality = "low"
 )
+
+var criticalities = []Criticality{CriticalityCritical, CriticalityHigh, CriticalityMedium, CriticalityLow}
+
+// Rank orders criticalities, 0 for critical to 3 for low. Anything else, the
+// empty one included, ranks as medium.
+func (c Criticality) Rank() int {
+	if i := slices.Index(criticalities, c); i >= 0 {
+		return i
+	}
+	return 2
+}
 
 // Relation says that From needs To.
 type Relation struct {
