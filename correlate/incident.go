@@ -69,7 +69,10 @@ type Incident struct {
 	HoldUntil      time.Time `json:"hold_until,omitzero"`
 	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
 	ClosedAt       time.Time `json:"closed_at,omitzero"`
-	Assignee       string    `json:"assignee,omitempty"`
+	// HeldOpen says that people reopened it while none of its alerts fired: it
+	// is theirs to resolve, unless one fires and ends again.
+	HeldOpen bool `json:"held_open,omitempty"`
+	Assignee   string    `json:"assignee,omitempty"`
 
 	MergedInto string   `json:"merged_into,omitempty"`
 	MergedFrom []string `json:"merged_from,omitempty"`

@@ -22,7 +22,9 @@ type Alert struct {
 	// ExpiresAt is when a firing alert resolves unless it is sent again; zero
 	// means never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// EndedBy is who ended it: "source", "timeout" or "operator".
+	// DecidedAt is when Status last changed here; EndsAt is the source's word.
+	DecidedAt time.Time `json:"decided_at"`
+	// EndedBy is who ended it: "source" or "timeout".
 	EndedBy  string   `json:"ended_by,omitempty"`
 	Source   string   `json:"source"`
 	Severity Severity `json:"severity"`

@@ -36,8 +36,8 @@ type Episode struct {
 	EndsAt   time.Time
 	// BySource says that the source ended it, not a timeout.
 	BySource bool
-	// LastSeen is when its newest event arrived.
-	LastSeen time.Time
+	// EndedSeen is when we learned of the end.
+	EndedSeen time.Time
 }
 
 // Judge says what an event of kind alert means, received at now. same says
@@ -66,7 +66,7 @@ func Judge(known Episode, e *Event, same bool, now time.Time) Verdict {
 			return Resend
 		case newer:
 			return Fresh
-		case known.BySource && now.Sub(known.LastSeen) < LateWindow:
+		case known.BySource && now.Sub(known.EndedSeen) < LateWindow:
 			return Late
 		default:
 			return Again

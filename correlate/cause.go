@@ -1,0 +1,302 @@
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin/cmdb"
+	"tocsin/ingest"
+)
+
+const (
+	maxCauses = 5
+	// shortlist is how many CIs, best by what they explain, are looked at
+	// closely.
+	shortlist = 16
+
+	// Points for a CI that is itself alerting: first of all, and with the
+	// incident's worst severity; and for one that was changed shortly before.
+	// They decide between CIs that explain about the same.
+	pointsFirst   = 500
+	pointsWorst   = 100
+	pointsChanged = 800
+)
+
+// change is a change event as the engine remembers it.
+type change struct {
+	seq      int64
+	startsAt int64
+	received int64
+	ci       int32
+	text     string
+}
+
+// rankCauses ranks what may have caused an incident. CIs are scored by the
+// hidden-cause model: the sum over the different (CI, alert name) pairs of
+// ln P(alert | CI failed), see [share], and by precedence in time, severity
+// and recent changes. Alerts without a CI stand for themselves.
+func (e *Engine) rankCauses(inc *incident) []Cause {
+	var out []Cause
+	full := max(fullShare*int64(len(inc.pairs)), 1)
+	worst := inc.worst()
+	for _, ci := range bestCIs(inc.causes) {
+		explained := inc.causes[ci]
+		c := Cause{Kind: "ci", ID: e.estate.At(ci).ID, Name: e.display(ci)}
+		c.Parts = append(c.Parts, Part{"explains", int(explained), fmt.Sprintf("%d %% of what it could", explained*100/full)})
+		reason := fmt.Sprintf("explains the alerts on %s", plural(e.reached(inc, ci), "CI"))
+		total := explained
+		if p := inc.places[placeKey{ci: ci}]; p != nil {
+			if p.first == inc.first.onset() {
+				c.Parts = append(c.Parts, Part{"first", pointsFirst, "alerted first"})
+				total += pointsFirst
+				reason += ", alerted first"
+			} else {
+				reason += ", alerts itself"
+			}
+			if slices.ContainsFunc(p.members, func(a *alert) bool { return a.severity == worst }) {
+				c.Parts = append(c.Parts, Part{"severity", pointsWorst, worst.String()})
+				total += pointsWorst
+			}
+		} else {
+			reason += " although it does not alert itself"
+		}
+		if ch := e.changeBefore(ci, inc.first.onset()); ch != nil {
+			c.Parts = append(c.Parts, Part{"change", pointsChanged, ch.text})
+			total += pointsChanged
+			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first.onset()-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
+		}
+		c.Score = int(total * 1000 / (full + pointsFirst + pointsWorst + pointsChanged))
+		c.Reason = reason
+		out = append(out, c)
+	}
+	out = append(out, e.alertCauses(inc)...)
+	out = append(out, e.changeCauses(inc, out)...)
+	slices.SortStableFunc(out, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+	return out[:min(len(out), maxCauses)]
+}
+
+// bestCIs are the CIs that explain most, at most shortlist.
+func bestCIs(causes map[int32]int64) []int32 {
+	type scored struct {
+		ci     int32
+		points int64
+	}
+	var best []scored
+	order := func(a, b scored) int { return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.ci, b.ci)) }
+	for ci, points := range causes {
+		s := scored{ci, points}
+		if len(best) == shortlist && order(s, best[shortlist-1]) > 0 {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(best, s, order)
+		best = slices.Insert(best, i, s)
+		best = best[:min(len(best), shortlist)]
+	}
+	out := make([]int32, len(best))
+	for i, s := range best {
+		out[i] = s.ci
+	}
+	return out
+}
+
+// maxReached bounds the count of alerting CIs that a cause explains.
+const maxReached = 2000
+
+// reached counts the alerting CIs that the failure of ci explains.
+func (e *Engine) reached(inc *incident, ci int32) int {
+	n, looked := 0, 0
+	for key := range inc.places {
+		if key.ci == unbound {
+			continue
+		}
+		// Past the bound the rest are taken to be explained: the share of
+		// the score says how well. Stopping here would make the count depend
+		// on the order of the map.
+		if looked++; len(inc.places) > maxReached {
+			n++
+			continue
+		}
+		for _, sh := range e.estate.explaining(key.ci) {
+			if sh.ci == ci {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+// alertCauses lists the alerts of an incident that no CI stands for. The
+// earliest is the likeliest; with CIs in the incident it ranks below those
+// that explain more than themselves.
+func (e *Engine) alertCauses(inc *incident) []Cause {
+	var first []*alert
+	for _, m := range inc.members {
+		if m.ci != unbound {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(first, m, func(x, y *alert) int {
+			if earlier(x, y) {
+				return -1
+			}
+			return 1
+		})
+		if i < maxCauses {
+			first = slices.Insert(first, i, m)
+			first = first[:min(len(first), maxCauses)]
+		}
+	}
+	var out []Cause
+	for i, a := range first {
+		score := int64(1000)
+		if n := len(inc.members); n > 1 {
+			score = fullShare * 1000 / (fullShare * int64(max(len(inc.pairs), 1)+1))
+		}
+		score -= int64(100 * i)
+		if a.severity < inc.worst() {
+			score -= 50
+		}
+		c := Cause{Kind: "alert", ID: a.fp.String(), Name: e.nameOf(a), Score: int(max(score, 1))}
+		c.Parts = []Part{{"order", int(max(score, 1)), fmt.Sprintf("number %d to alert", i+1)}}
+		c.Reason = "the earliest alert that no CI stands for"
+		if i > 0 {
+			c.Reason = fmt.Sprintf("alerted %s after the first", roundGap(time.Duration(a.onset()-first[0].onset())*time.Microsecond))
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// changeCauses lists the changes on the likeliest CIs shortly before.
+func (e *Engine) changeCauses(inc *incident, cis []Cause) []Cause {
+	var out []Cause
+	for i, c := range cis {
+		if c.Kind != "ci" || i >= maxCauses {
+			continue
+		}
+		ci, _ := e.estate.Index(c.ID)
+		ch := e.changeBefore(ci, inc.first.onset())
+		if ch == nil {
+			continue
+		}
+		gap := time.Duration(inc.first.onset()-ch.startsAt) * time.Microsecond
+		// The nearer in time, the nearer to the score of the CI it changed.
+		score := int64(c.Score) * int64(max(e.cfg.ChangeWindow-Duration(gap), 0)) / int64(max(e.cfg.ChangeWindow, 1))
+		out = append(out, Cause{
+			Kind: "change", ID: fmt.Sprint(ch.seq), Name: ch.text, Score: int(score),
+			Parts:  []Part{{"change", int(score), roundGap(gap) + " before the first alert"}},
+			Reason: fmt.Sprintf("changed %s %s before the first alert", c.Name, roundGap(gap)),
+		})
+	}
+	return out
+}
+
+// changeBefore is the last change on a CI within the change window before an
+// onset. Clocks differ, so one up to a minute after it counts too.
+func (e *Engine) changeBefore(ci int32, onset int64) *change {
+	const slack = int64(time.Minute / time.Microsecond)
+	window := time.Duration(e.cfg.ChangeWindow).Microseconds()
+	var best *change
+	for _, ch := range e.changes[ci] {
+		if ch.startsAt > onset+slack || onset-ch.startsAt > window {
+			continue
+		}
+		if best == nil || ch.startsAt > best.startsAt || ch.startsAt == best.startsAt && ch.seq > best.seq {
+			best = ch
+		}
+	}
+	return best
+}
+
+const maxServices = 50
+
+// blastRadius joins what the likeliest CI takes down with what is alerting.
+func (e *Engine) blastRadius(inc *incident) BlastRadius {
+	hit := map[int32]bool{}
+	b := BlastRadius{Services: []string{}}
+	for key := range inc.places {
+		if key.ci != unbound {
+			hit[key.ci] = true
+		}
+	}
+	alerting := len(hit)
+	for _, c := range inc.rec.Causes {
+		if c.Kind != "ci" {
+			continue
+		}
+		ci, ok := e.estate.Index(c.ID)
+		if !ok {
+			break
+		}
+		hit[ci] = true
+		im := e.estate.blast(ci)
+		for _, r := range im.Hit {
+			if i, ok := e.estate.Index(r.ID); ok {
+				hit[i] = true
+			}
+		}
+		b.Truncated = im.Truncated
+		b.Reason = fmt.Sprintf("%s alerting; %s of %s depend on %s", plural(alerting, "CI"), plural(len(im.Hit), "CI"), plural(e.estate.Len(), "CI"), c.Name)
+		break
+	}
+	b.CIs = len(hit)
+	var services []*cmdb.CI
+	for ci := range hit {
+		if item := e.estate.At(ci); item.Class == cmdb.ClassService {
+			services = append(services, item)
+		}
+	}
+	slices.SortFunc(services, func(x, y *cmdb.CI) int {
+		return cmp.Or(cmp.Compare(criticalityRank(x.Criticality), criticalityRank(y.Criticality)), cmp.Compare(x.ID, y.ID))
+	})
+	b.ServiceCount = len(services)
+	for _, s := range services[:min(len(services), maxServices)] {
+		b.Services = append(b.Services, s.ID)
+	}
+	return b
+}
+
+func criticalityRank(c cmdb.Criticality) int {
+	switch c {
+	case cmdb.CriticalityCritical:
+		return 0
+	case cmdb.CriticalityHigh:
+		return 1
+	case cmdb.CriticalityLow:
+		return 3
+	default:
+		return 2
+	}
+}
+
+// priority is impact × urgency. Impact comes from the services hit and how
+// critical they are; where the estate is not known it is medium. Urgency comes
+// from severity.
+func (e *Engine) priority(inc *incident) (impact, urgency int, p Priority) {
+	b, cfg := &inc.rec.Blast, &e.cfg.Priority
+	impact = 3
+	switch {
+	case inc.ciCount() == 0:
+		impact = 2
+	case b.ServiceCount >= cfg.HighImpactServices:
+		impact = 1
+	case b.ServiceCount >= cfg.MediumImpactServices:
+		impact = 2
+	}
+	if len(b.Services) > 0 {
+		if ci, ok := e.estate.Index(b.Services[0]); ok {
+			impact = min(impact, criticalityRank(e.estate.At(ci).Criticality)+1)
+		}
+	}
+	urgency = 3
+	if u, ok := cfg.Urgency[inc.rec.Severity.String()]; ok {
+		urgency = u
+	} else if inc.rec.Severity == ingest.Unknown {
+		urgency = 2
+	}
+	return impact, urgency, Priority(cfg.Matrix[impact-1][urgency-1])
+}

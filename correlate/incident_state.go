@@ -1,0 +1,395 @@
+package correlate
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/ingest"
+)
+
+// incident is the engine's form of an incident: its newest revision and what
+// follows from its alerts. All sums are integers and all else is a minimum, a
+// maximum or a set, so that it does not depend on the order of the alerts and
+// can be built again from them.
+type incident struct {
+	rec     Incident
+	members []*alert
+	places  map[placeKey]*presence
+	firing  int
+	// severities counts its alerts and those of them that fire, by severity.
+	severities, firingBy [ingest.Critical + 1]int
+	sources              map[string]int
+	// pairs counts alerts by CI and alert name; causes sums, for each CI, how
+	// well it explains the different pairs.
+	pairs  map[pair]int
+	causes map[int32]int64
+	first  *alert // earliest onset
+	// common are the labels that all alerts share; stale after one left.
+	common      ingest.Labels
+	commonStale bool
+
+	// entries are what the revision in the making did; joined and left count
+	// its alerts instead of one entry for each.
+	entries     []Entry
+	joined      int
+	back, ended int
+	dirty       bool
+	// released says that it is closed or merged and holds its record only.
+	released bool
+	// recalled says that it was ended and given back, see [Engine.Recall].
+	recalled bool
+	// had are the alerts that a merged incident brought along, for unmerge.
+	had []ingest.Fingerprint
+}
+
+type pair struct {
+	ci   int32
+	name uint64
+}
+
+func newIncident(rec Incident) *incident {
+	return &incident{rec: rec, places: map[placeKey]*presence{}, sources: map[string]int{},
+		pairs: map[pair]int{}, causes: map[int32]int64{}}
+}
+
+// enter makes an alert a member: it counts for everything that the incident
+// knows. It does not record an attachment, see [Engine.attach].
+func (e *Engine) enter(inc *incident, a *alert) {
+	a.incident = inc
+	inc.members = append(inc.members, a)
+	inc.severities[a.severity]++
+	if a.firing {
+		inc.firing++
+		inc.firingBy[a.severity]++
+	}
+	inc.sources[a.source]++
+	labels := e.packer.unpack(e.scratch[:0], a.labels)
+	e.scratch = labels
+	if len(inc.members) == 1 {
+		inc.common = slices.Clone(labels)
+	} else if len(inc.common) > 0 {
+		inc.common = slices.DeleteFunc(inc.common, func(l ingest.Label) bool { return labels.Get(l.Name) != l.Value })
+	}
+	if inc.first == nil || earlier(a, inc.first) {
+		inc.first = a
+	}
+	if a.ci != unbound {
+		e.place(inc, placeKey{ci: a.ci}, a)
+		p := pair{a.ci, a.name}
+		if inc.pairs[p]++; inc.pairs[p] == 1 {
+			for _, sh := range e.estate.explaining(a.ci) {
+				inc.causes[sh.ci] += sh.points
+			}
+		}
+	}
+	for _, s := range e.subjectsOf(labels) {
+		e.place(inc, placeKey{ci: unbound, subject: s}, a)
+	}
+}
+
+func earlier(a, b *alert) bool {
+	if a.onset() != b.onset() {
+		return a.onset() < b.onset()
+	}
+	return a.fp < b.fp
+}
+
+func (e *Engine) place(inc *incident, key placeKey, a *alert) {
+	p := inc.places[key]
+	if p == nil {
+		p = &presence{inc: inc, key: key}
+		inc.places[key] = p
+		if inc.rec.Status.Active() {
+			e.places.insert(e.estate, p)
+		}
+	}
+	p.add(a)
+}
+
+// leave takes a member out again.
+func (e *Engine) leave(inc *incident, a *alert) {
+	a.incident = nil
+	inc.members = slices.DeleteFunc(inc.members, func(m *alert) bool { return m == a })
+	inc.severities[a.severity]--
+	if a.firing {
+		inc.firing--
+		inc.firingBy[a.severity]--
+	}
+	if inc.sources[a.source]--; inc.sources[a.source] == 0 {
+		delete(inc.sources, a.source)
+	}
+	inc.commonStale = true
+	if inc.first == a {
+		inc.first = nil
+		for _, m := range inc.members {
+			if inc.first == nil || earlier(m, inc.first) {
+				inc.first = m
+			}
+		}
+	}
+	drop := func(key placeKey) {
+		p := inc.places[key]
+		if p == nil {
+			return
+		}
+		p.members = slices.DeleteFunc(p.members, func(m *alert) bool { return m == a })
+		if len(p.members) > 0 {
+			p.refresh()
+			return
+		}
+		delete(inc.places, key)
+		if inc.rec.Status.Active() {
+			e.places.remove(e.estate, p)
+		}
+	}
+	if a.ci != unbound {
+		drop(placeKey{ci: a.ci})
+		p := pair{a.ci, a.name}
+		if inc.pairs[p]--; inc.pairs[p] == 0 {
+			delete(inc.pairs, p)
+			for _, sh := range e.estate.explaining(a.ci) {
+				if inc.causes[sh.ci] -= sh.points; inc.causes[sh.ci] == 0 {
+					delete(inc.causes, sh.ci)
+				}
+			}
+		}
+	}
+	for _, s := range e.subjectsOf(e.packer.unpack(nil, a.labels)) {
+		drop(placeKey{ci: unbound, subject: s})
+	}
+}
+
+// moved is called when an alert's onset changed while it was a member.
+func (e *Engine) moved(inc *incident, a *alert) {
+	if a.ci != unbound {
+		inc.places[placeKey{ci: a.ci}].refresh()
+	}
+	for _, s := range e.subjectsOf(e.packer.unpack(nil, a.labels)) {
+		if p := inc.places[placeKey{ci: unbound, subject: s}]; p != nil {
+			p.refresh()
+		}
+	}
+	inc.first = nil
+	for _, m := range inc.members {
+		if inc.first == nil || earlier(m, inc.first) {
+			inc.first = m
+		}
+	}
+}
+
+// activate and deactivate put the incident where alerts find it, or take it away.
+func (e *Engine) activate(inc *incident) {
+	for _, p := range inc.places {
+		e.places.insert(e.estate, p)
+	}
+}
+
+func (e *Engine) deactivate(inc *incident) {
+	for _, p := range inc.places {
+		e.places.remove(e.estate, p)
+	}
+}
+
+// setStatus changes the status and keeps the index in step with it.
+func (e *Engine) setStatus(inc *incident, s Status) {
+	was := inc.rec.Status.Active()
+	inc.rec.Status = s
+	switch {
+	case was && !s.Active():
+		e.deactivate(inc)
+	case !was && s.Active():
+		e.activate(inc)
+	}
+	e.touch(inc)
+}
+
+// touch has the incident revised at the end of the tick.
+func (e *Engine) touch(inc *incident) {
+	if !inc.dirty {
+		inc.dirty = true
+		e.dirty = append(e.dirty, inc)
+	}
+}
+
+func (e *Engine) note(inc *incident, kind EntryKind, by, format string, args ...any) {
+	inc.entries = append(inc.entries, Entry{Kind: kind, By: by, Text: fmt.Sprintf(format, args...)})
+	e.touch(inc)
+}
+
+const self = "tocsin"
+
+// revise makes the next revision of a touched incident, or says that nothing
+// has changed after all.
+func (e *Engine) revise(inc *incident) (Incident, bool) {
+	old := inc.rec
+	rec := &inc.rec
+	first := old.Revision == 0
+	if rec.Status.Active() || rec.Status == Resolved {
+		e.aggregate(inc)
+	}
+	entries := e.alertEntries(inc)
+	entries = append(entries, inc.entries...)
+	if !first {
+		if rec.Severity != old.Severity {
+			entries = append(entries, Entry{EntrySeverity, self, fmt.Sprintf("Severity %s → %s", old.Severity, rec.Severity)})
+		}
+		if rec.Priority != old.Priority {
+			entries = append(entries, Entry{EntryPriority, self, fmt.Sprintf("Priority %s → %s", old.Priority, rec.Priority)})
+		}
+		if len(rec.Causes) > 0 && (len(old.Causes) == 0 || rec.Causes[0].Kind != old.Causes[0].Kind || rec.Causes[0].ID != old.Causes[0].ID) {
+			entries = append(entries, Entry{EntryCause, self, "Likely cause is now " + rec.Causes[0].Name + ": " + rec.Causes[0].Reason})
+		}
+	}
+	rec.Entries = entries
+	changed := len(entries) > 0
+	if !changed {
+		rec.Entries = old.Entries
+		changed = !reflect.DeepEqual(*rec, old)
+		rec.Entries = []Entry{}
+	}
+	if changed {
+		rec.Revision++
+		rec.At = timeOf(e.now)
+	} else {
+		*rec = old
+	}
+	inc.entries, inc.joined, inc.back, inc.ended, inc.dirty = nil, 0, 0, 0, false
+	if rec.Status == Closed && !inc.released && !inc.recalled {
+		e.release(inc)
+	}
+	return inc.rec, changed
+}
+
+// aggregate computes what an incident's record says of its alerts.
+func (e *Engine) aggregate(inc *incident) {
+	rec := &inc.rec
+	rec.Alerts = AlertCounts{Firing: inc.firing, Total: len(inc.members), CIs: inc.ciCount()}
+	if len(inc.members) == 0 {
+		return // what it was remains readable after its alerts have left
+	}
+	rec.Sources = sortedKeys(inc.sources)
+	rec.StartedAt = timeOf(inc.first.onset())
+	rec.Labels = e.commonLabels(inc)
+	rec.Causes = e.rankCauses(inc)
+	rec.Blast = e.blastRadius(inc)
+	rec.Severity = inc.worst()
+	rec.Impact, rec.Urgency, rec.Priority = e.priority(inc)
+	rec.Title = e.title(inc)
+}
+
+// release frees what a closed or merged incident holds beside its record.
+func (e *Engine) release(inc *incident) {
+	for _, a := range inc.members {
+		if a.incident == inc {
+			a.incident = nil
+			e.forgetAlertLater(a)
+		}
+	}
+	*inc = incident{rec: inc.rec, released: true, had: inc.had, entries: inc.entries, dirty: inc.dirty}
+	e.timers.push(timer{due: e.forgetAt(&inc.rec), kind: timerForgetIncident, id: inc.rec.ID})
+}
+
+// forgetAt is when an ended incident no longer matters: after the horizon, and
+// not on the day it was opened, so that no other incident is given its ID.
+func (e *Engine) forgetAt(rec *Incident) int64 {
+	day := rec.OpenedAt.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	return max(micros(rec.ClosedAt)+e.horizon(), micros(day))
+}
+
+// alertEntries tells of a tick's alerts in one line.
+func (e *Engine) alertEntries(inc *incident) []Entry {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		verb string
+	}{{inc.joined, "joined"}, {inc.back, "fired again"}, {inc.ended, "resolved"}} {
+		if p.n > 0 {
+			parts = append(parts, plural(p.n, "alert")+" "+p.verb)
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	text := strings.Join(parts, ", ")
+	return []Entry{{EntryAlerts, self, fmt.Sprintf("%s; %d of %d firing", text, inc.firing, len(inc.members))}}
+}
+
+func (inc *incident) ciCount() int {
+	n := 0
+	for k := range inc.places {
+		if k.ci != unbound {
+			n++
+		}
+	}
+	return n
+}
+
+// worst is the worst severity of the firing alerts, or of all if none fires.
+func (inc *incident) worst() ingest.Severity {
+	counts := &inc.firingBy
+	if inc.firing == 0 {
+		counts = &inc.severities
+	}
+	for s := ingest.Critical; s > ingest.Unknown; s-- {
+		if counts[s] > 0 {
+			return s
+		}
+	}
+	return ingest.Unknown
+}
+
+func (e *Engine) commonLabels(inc *incident) ingest.Labels {
+	if inc.commonStale {
+		inc.commonStale, inc.common = false, nil
+		for i, m := range inc.members {
+			labels := e.packer.unpack(nil, m.labels)
+			if i == 0 {
+				inc.common = labels
+				continue
+			}
+			inc.common = slices.DeleteFunc(inc.common, func(l ingest.Label) bool { return labels.Get(l.Name) != l.Value })
+		}
+	}
+	return slices.Clone(inc.common)
+}
+
+// title names the likely cause and how many alerts there are.
+func (e *Engine) title(inc *incident) string {
+	name, about := e.nameOf(inc.first), ""
+	if inc.first.ci != unbound {
+		about = " on " + e.display(inc.first.ci)
+	} else if b := e.binding(e.packer.unpack(nil, inc.first.labels)); len(b.Tried) > 0 {
+		about = " on " + b.Tried[0]
+	}
+	if len(inc.rec.Causes) > 0 && inc.rec.Causes[0].Kind == "ci" {
+		if ci, ok := e.estate.Index(inc.rec.Causes[0].ID); ok {
+			if p := inc.places[placeKey{ci: ci}]; p != nil {
+				own := p.members[0]
+				for _, m := range p.members {
+					if earlier(m, own) {
+						own = m
+					}
+				}
+				name, about = e.nameOf(own), " on "+e.display(ci)
+			} else {
+				name, about = e.display(ci), ""
+			}
+		}
+	}
+	if n := len(inc.members); n > 1 {
+		return fmt.Sprintf("%s%s (%d alerts)", clip(name, 120), clip(about, 120), n)
+	}
+	return clip(name, 120) + clip(about, 120)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

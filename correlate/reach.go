@@ -1,0 +1,261 @@
+package correlate
+
+import (
+	"container/heap"
+	"math"
+
+	"tocsin/cmdb"
+)
+
+// The budgets of the search around one CI. They bound the cost of an alert
+// whatever the size of the estate.
+const (
+	maxReach    = 256  // CIs looked at
+	minStrength = 0.35 // of a path
+	// freeFanOut is the number of neighbours up to which a CI passes a
+	// connection on undamped. One that a hundred others are connected to
+	// tells little about any two of them.
+	freeFanOut = 20
+	// hubFanOut is the number of neighbours from which a CI is a hub: its
+	// neighbours are not listed, they are looked up by who is alerting.
+	hubFanOut = 256
+)
+
+// strengthOf is how strongly failure couples the ends of a relation. Relations
+// along which failure travels are strong both ways, because two alerts may be
+// seen in either order; lateral ones say only that something is near.
+func strengthOf(relationType string) float64 {
+	switch relationType {
+	case "connects_to", "connected_to", "link", "linked_to", "peer", "peers_with", "adjacent_to", "related_to":
+		return 0.45
+	case "powered_by", "runs_on", "hosted_on", "virtualized_by", "stored_on":
+		return 0.9
+	default:
+		return 0.85
+	}
+}
+
+// neighbour is a CI near another one.
+type neighbour struct {
+	ci       int32
+	hops     int32
+	prev     int32 // place of the CI before it on the path; -1 at the start
+	strength float64
+}
+
+// estate is a snapshot with what the engine computes from it and keeps.
+type estate struct {
+	*cmdb.Snapshot
+	strengths []float64 // by relation type
+	near      map[int32][]neighbour
+	explains  map[int32][]share
+	blasts    map[int32]cmdb.Impact
+}
+
+// maxKept bounds each of the caches; a full one is emptied.
+const maxKept = 8192
+
+func newEstate(s *cmdb.Snapshot) *estate {
+	return &estate{Snapshot: s, near: map[int32][]neighbour{}, explains: map[int32][]share{}, blasts: map[int32]cmdb.Impact{}}
+}
+
+func keep[V any](m map[int32]V, k int32, v V) V {
+	if len(m) >= maxKept {
+		clear(m)
+	}
+	m[k] = v
+	return v
+}
+
+func (s *estate) strength(t cmdb.TypeID) float64 {
+	for int(t) >= len(s.strengths) {
+		s.strengths = append(s.strengths, strengthOf(s.TypeName(cmdb.TypeID(len(s.strengths)))))
+	}
+	return s.strengths[t]
+}
+
+func (s *estate) fanOut(ci int32) int { return len(s.Needs(ci)) + len(s.NeededBy(ci)) }
+
+// around lists the CIs near one, itself first, the strongest path to each:
+// the product of its relations' strengths, damped by the fan-out of the CIs
+// that it passes through. The order is by strength, then CI. This is
+// Dijkstra's algorithm with a product in place of a sum.
+func (s *estate) around(ci int32) []neighbour {
+	if n, ok := s.near[ci]; ok {
+		return n
+	}
+	found := []neighbour{{ci: ci, prev: -1, strength: 1}}
+	settled := map[int32]bool{ci: true}
+	var frontier strongest
+	expand := func(at int32) {
+		from := found[at]
+		degree := s.fanOut(from.ci)
+		if degree > hubFanOut {
+			return
+		}
+		damp := 1.0
+		if from.ci != ci && degree > freeFanOut {
+			damp = math.Sqrt(freeFanOut / float64(degree))
+		}
+		for _, edges := range [2][]cmdb.Edge{s.Needs(from.ci), s.NeededBy(from.ci)} {
+			for _, edge := range edges {
+				n := neighbour{ci: edge.CI, hops: from.hops + 1, prev: at, strength: from.strength * damp * s.strength(edge.Type)}
+				if n.strength >= minStrength && !settled[n.ci] {
+					heap.Push(&frontier, n)
+				}
+			}
+		}
+	}
+	expand(0)
+	for len(frontier) > 0 && len(found) < maxReach {
+		n := heap.Pop(&frontier).(neighbour)
+		if settled[n.ci] {
+			continue
+		}
+		settled[n.ci] = true
+		found = append(found, n)
+		expand(int32(len(found) - 1))
+	}
+	return keep(s.near, ci, found)
+}
+
+// strongest is a heap of neighbours, the strongest first.
+type strongest []neighbour
+
+func (h strongest) Len() int      { return len(h) }
+func (h strongest) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *strongest) Push(x any)   { *h = append(*h, x.(neighbour)) }
+func (h *strongest) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// Less orders fully, so that equally strong paths are found in one order.
+func (h strongest) Less(i, j int) bool {
+	a, b := &h[i], &h[j]
+	switch {
+	case a.strength != b.strength:
+		return a.strength > b.strength
+	case a.hops != b.hops:
+		return a.hops < b.hops
+	case a.ci != b.ci:
+		return a.ci < b.ci
+	default:
+		return a.prev < b.prev
+	}
+}
+
+// path names the CIs from the start of a neighbourhood to one of its members.
+func (s *estate) path(near []neighbour, at int32) []string {
+	if at < 0 {
+		return nil
+	}
+	p := make([]string, near[at].hops+1)
+	for ; at >= 0; at = near[at].prev {
+		p[near[at].hops] = s.At(near[at].ci).ID
+	}
+	return p
+}
+
+// share is how well the failure of a CI explains an alert, in thousandths of a
+// natural logarithm: ln(P + 0.001) − ln(0.001), with P the probability that
+// the failure makes the alert. An alert that is not explained adds nothing, so
+// that the sum over alerts compares causes.
+type share struct {
+	ci     int32
+	points int64
+	hops   int32
+}
+
+// The hidden-cause model: the probability that the failure of a CI is seen on
+// a CI that needs it, for each hop, and on one that it needs itself.
+const (
+	passUp      = 0.6
+	passLateral = 0.3
+	passDown    = 0.15
+	maxExplain  = 64
+	explainHops = 4
+)
+
+func pointsOf(p float64) int64 {
+	return int64(math.Round(1000 * (math.Log(p+0.001) - math.Log(0.001))))
+}
+
+// fullShare is the points of a CI for an alert of its own.
+var fullShare = pointsOf(1)
+
+// explaining lists the CIs whose failure would explain an alert on a CI.
+func (s *estate) explaining(ci int32) []share {
+	if sh, ok := s.explains[ci]; ok {
+		return sh
+	}
+	type node struct {
+		ci   int32
+		hops int32
+		p    float64
+	}
+	out := []share{{ci: ci, points: fullShare}}
+	seen := map[int32]bool{ci: true}
+	queue := []node{{ci, 0, 1}}
+	for len(queue) > 0 && len(out) < maxExplain {
+		n := queue[0]
+		queue = queue[1:]
+		if n.hops == explainHops {
+			continue
+		}
+		for _, edge := range s.Needs(n.ci) {
+			if seen[edge.CI] || len(out) == maxExplain {
+				continue
+			}
+			seen[edge.CI] = true
+			pass := passUp
+			if s.strength(edge.Type) < 0.5 {
+				pass = passLateral
+			}
+			next := node{edge.CI, n.hops + 1, n.p * pass}
+			out = append(out, share{next.ci, pointsOf(next.p), next.hops})
+			queue = append(queue, next)
+		}
+	}
+	if down := s.NeededBy(ci); len(down) <= maxExplain {
+		for _, edge := range down {
+			if !seen[edge.CI] {
+				seen[edge.CI] = true
+				out = append(out, share{edge.CI, pointsOf(passDown), 1})
+			}
+		}
+	}
+	return keep(s.explains, ci, out)
+}
+
+// maxBlast bounds the search for what a cause takes down.
+const maxBlast = 20_000
+
+// blast is what the failure of one CI takes down.
+func (s *estate) blast(ci int32) cmdb.Impact {
+	if im, ok := s.blasts[ci]; ok {
+		return im
+	}
+	im, err := s.Impact([]string{s.At(ci).ID}, cmdb.Limit{CIs: maxBlast})
+	if err != nil { // the only error is an unknown CI, and this one is known
+		panic(err)
+	}
+	return keep(s.blasts, ci, im)
+}
+
+// hopStrength is the strength of the strongest relation between two CIs.
+func (s *estate) hopStrength(a, b int32) float64 {
+	best := minStrength
+	if s.fanOut(b) < s.fanOut(a) {
+		a, b = b, a // look through the shorter list
+	}
+	for _, edges := range [2][]cmdb.Edge{s.Needs(a), s.NeededBy(a)} {
+		for _, edge := range edges {
+			if edge.CI == b {
+				best = max(best, s.strength(edge.Type))
+			}
+		}
+	}
+	return best
+}

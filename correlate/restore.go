@@ -1,0 +1,159 @@
+package correlate
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/ingest"
+)
+
+// Restore puts a fresh engine where the one stood whose outputs made the
+// state. It returns an error when the state contradicts itself.
+func (e *Engine) Restore(s State) error {
+	e.now, e.revision, e.eventSeq = micros(s.At), s.Revision, s.EventSeq
+	if s.Topology != nil {
+		if err := e.setEstate(s.Topology); err != nil {
+			return err
+		}
+	}
+	if err := e.insert(&s); err != nil {
+		return err
+	}
+	for i := range s.Changes {
+		e.rememberChange(&s.Changes[i])
+	}
+	for i := range s.Commands {
+		var c Command
+		if err := json.Unmarshal(s.Commands[i].Raw, &c); err != nil {
+			return fmt.Errorf("restore command event %d: %w", s.Commands[i].Seq, err)
+		}
+		e.commands[c.ID] = micros(s.Commands[i].ReceivedAt)
+	}
+	return nil
+}
+
+// insert adds stored alerts and incidents to the engine's.
+func (e *Engine) insert(s *State) error {
+	belongs := make(map[ingest.Fingerprint]string, len(s.Alerts))
+	for i := range s.Alerts {
+		e.insertAlert(&s.Alerts[i])
+		if s.Alerts[i].Incident != "" {
+			belongs[s.Alerts[i].Fingerprint] = s.Alerts[i].Incident
+		}
+	}
+	for _, rec := range s.Incidents {
+		inc := newIncident(rec)
+		e.incidents[rec.ID] = inc
+		switch rec.Status {
+		case Resolved:
+			e.timers.push(timer{due: micros(rec.ResolvedAt) + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, id: rec.ID})
+		case OnHold:
+			if !rec.HoldUntil.IsZero() {
+				e.timers.push(timer{due: micros(rec.HoldUntil), kind: timerHold, id: rec.ID})
+			}
+		case Closed, Merged:
+			inc.released = true
+			e.timers.push(timer{due: e.forgetAt(&rec), kind: timerForgetIncident, id: rec.ID})
+		case Open, Acknowledged:
+		}
+	}
+	atts := slices.Clone(s.Attachments)
+	slices.SortFunc(atts, func(a, b Attachment) int { return int(a.Revision - b.Revision) })
+	for i := range atts {
+		if err := e.insertAttachment(&atts[i], belongs); err != nil {
+			return err
+		}
+	}
+	for i := range s.Incidents {
+		if inc := e.incidents[s.Incidents[i].ID]; !inc.released {
+			e.settle(inc)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) insertAttachment(at *Attachment, belongs map[ingest.Fingerprint]string) error {
+	inc := e.incidents[at.Incident]
+	if inc == nil || at.Detached {
+		return fmt.Errorf("restore attachment %d: incident %s is not in the state", at.Revision, at.Incident)
+	}
+	if inc.released {
+		if inc.rec.Status == Merged {
+			inc.had = append(inc.had, at.Fingerprint)
+			slices.Sort(inc.had)
+		}
+		return nil
+	}
+	a := e.alerts[at.Fingerprint]
+	if a == nil {
+		return fmt.Errorf("restore attachment %d: alert %s is not in the state", at.Revision, at.Fingerprint)
+	}
+	// The alert's own record says where it is now; attachments to where it
+	// was before remain as history.
+	if a.incident == nil && belongs[at.Fingerprint] == at.Incident {
+		e.enter(inc, a)
+	}
+	return nil
+}
+
+func (e *Engine) insertAlert(r *ingest.Alert) {
+	if e.alerts[r.Fingerprint] != nil {
+		return
+	}
+	labels := r.Labels
+	a := &alert{
+		fp: r.Fingerprint, prom: r.PrometheusFingerprint, startsAt: micros(r.StartsAt), endsAt: micros(r.EndsAt),
+		expiresAt: micros(r.ExpiresAt), firstSeen: micros(r.FirstSeen), lastSeen: micros(r.LastSeen), count: r.Count,
+		revision: r.Revision, eventSeq: r.EventSeq, decided: micros(r.DecidedAt),
+		annotations: hashLabels(r.Annotations), template: templateOf(r.Summary()), name: hash(r.Name()),
+		labels: e.packer.pack(labels), source: strings.Clone(r.Source), sourceSeverity: strings.Clone(r.SourceSeverity),
+		transitions: slices.Clone(r.Transitions), suppression: r.Suppression, endedBy: r.EndedBy,
+		ci: e.binding(labels).Index, severity: r.Severity, flapping: r.Flapping,
+	}
+	e.alerts[a.fp] = a
+	if r.Status == ingest.Firing {
+		decided := a.decided
+		e.setFiring(a, true)
+		a.decided = decided
+		if a.expiresAt != 0 {
+			e.timers.push(timer{due: a.expiresAt, kind: timerExpire, fp: a.fp})
+		}
+	} else {
+		e.forgetAlertLater(a)
+	}
+	if a.flapping {
+		e.timers.push(timer{due: micros(e.cfg.flapping().Ends(a.transitions)), kind: timerCalm, fp: a.fp})
+	}
+}
+
+// recall adds a forgotten incident, and keeps it for the horizon from now.
+func (e *Engine) recall(s *State) {
+	for _, rec := range s.Incidents {
+		if old := e.incidents[rec.ID]; old != nil && !old.released || rec.Status != Closed && rec.Status != Merged {
+			continue
+		}
+		inc := newIncident(rec)
+		inc.recalled, inc.released = true, rec.Status == Merged
+		e.incidents[rec.ID] = inc
+		for i := range s.Alerts {
+			e.insertAlert(&s.Alerts[i])
+		}
+		for i := range s.Attachments {
+			at := &s.Attachments[i]
+			if at.Incident != rec.ID || at.Detached {
+				continue
+			}
+			if rec.Status == Merged {
+				inc.had = append(inc.had, at.Fingerprint)
+			} else if a := e.alerts[at.Fingerprint]; a != nil && a.incident == nil {
+				e.enter(inc, a)
+			}
+		}
+		slices.Sort(inc.had)
+		e.timers.push(timer{due: e.now + e.horizon(), kind: timerRecalled, id: rec.ID})
+		e.timers.push(timer{due: e.now + e.horizon() + 1, kind: timerForgetIncident, id: rec.ID})
+	}
+}

@@ -1,0 +1,338 @@
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tocsin/ingest"
+)
+
+// Model is the version of the scoring, kept with every piece of evidence.
+const Model = "plain-1"
+
+// Points. A score is a log-likelihood in hundredths, so that its parts add up:
+// at the threshold of 100, an alert on the same CI joins up to nine minutes
+// after the last one there, and one three dependencies away up to four.
+// The form, strength of the path times exponential decay in time, is the plain
+// relation-aware correlation that needs no learning.
+const (
+	topologyBase     = 190 // same CI; less 100·ln(1/strength) along a path
+	subjectStrength  = 0.9 // same subject, no CI known
+	secondsPerPoint  = 6   // of the gap in time
+	labelPoints      = 30  // all labels shared
+	templatePoints   = 15  // same name and same text but for numbers
+	namePoints       = 8   // same name
+	elsewherePoints  = -60 // environment or cluster differ; only without topology
+	maxRunnersUp     = 5
+	commonSubjectMin = 30 // firing alerts from which on a subject can be too common
+)
+
+// candidate is an incident that an alert may join, at its best presence.
+type candidate struct {
+	place    *presence
+	near     []neighbour // neighbourhood of the alert's CI, nil for a subject
+	at       int32       // place of the presence's CI in near
+	strength float64
+	topology int
+	time     int
+	labels   int
+	text     int
+	place2   int // elsewherePoints or 0
+}
+
+func (c *candidate) score() int { return c.topology + c.time + c.labels + c.text + c.place2 }
+
+func (c *candidate) base() int { return c.topology + c.time }
+
+// before orders candidates: best first; of equals the older incident, so that
+// the answer depends on no list's order.
+func (c *candidate) before(d *candidate) int {
+	return cmp.Or(
+		cmp.Compare(d.score(), c.score()),
+		cmp.Compare(micros(c.place.inc.rec.OpenedAt), micros(d.place.inc.rec.OpenedAt)),
+		cmp.Compare(c.place.inc.rec.ID, d.place.inc.rec.ID),
+	)
+}
+
+func topologyPoints(strength float64) int {
+	return topologyBase + int(math.Round(100*math.Log(strength)))
+}
+
+func timePoints(gapMicros int64) int {
+	return -int(min(gapMicros/(secondsPerPoint*int64(time.Second/time.Microsecond)), 1_000_000))
+}
+
+// candidates scores all incidents near an alert, best first. Incidents that
+// cannot reach a score of 0 are left out.
+func (e *Engine) candidates(a *alert, labels ingest.Labels) []candidate {
+	best := e.best[:0]
+	onset := a.onset()
+	offer := func(c candidate) {
+		c.time = timePoints(c.place.gap(onset))
+		if c.base()+labelPoints+templatePoints <= 0 {
+			return
+		}
+		for i := range best {
+			if best[i].place.inc != c.place.inc {
+				continue
+			}
+			old := &best[i]
+			if c.base() > old.base() || c.base() == old.base() && less(&c, old) {
+				*old = c
+			}
+			return
+		}
+		best = append(best, c)
+	}
+	if a.ci != unbound {
+		near := e.estate.around(a.ci)
+		for i := range near {
+			for _, p := range e.places.at[placeKey{ci: near[i].ci}] {
+				offer(candidate{place: p, near: near, at: int32(i), strength: near[i].strength, topology: topologyPoints(near[i].strength)})
+			}
+		}
+		for _, p := range e.places.hubs[a.ci] {
+			// The neighbours of a hub are not listed; the path is one hop.
+			strength := e.estate.hopStrength(a.ci, p.key.ci)
+			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
+		}
+	}
+	for _, s := range e.subjectsOf(labels) {
+		if e.tooCommon(s) {
+			continue
+		}
+		for _, p := range e.places.at[placeKey{ci: unbound, subject: s}] {
+			offer(candidate{place: p, at: -1, strength: subjectStrength, topology: topologyPoints(subjectStrength)})
+		}
+	}
+	for i := range best {
+		e.compare(&best[i], a, labels)
+	}
+	slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
+	e.best = best
+	return best
+}
+
+// less breaks ties between two presences of one incident.
+func less(c, d *candidate) bool {
+	return cmp.Or(
+		cmp.Compare(c.place.key.ci, d.place.key.ci),
+		cmp.Compare(c.place.key.subject, d.place.key.subject)) < 0
+}
+
+// subjectsOf lists the subjects of an alert, valid until the next call.
+func (e *Engine) subjectsOf(labels ingest.Labels) []uint64 {
+	b := e.binding(labels)
+	e.subjects = subjects(e.subjects[:0], &b)
+	return e.subjects
+}
+
+// tooCommon says that a third of all firing alerts have a subject, such as the
+// instance of an exporter that reports on a whole cluster.
+func (e *Engine) tooCommon(subject uint64) bool {
+	n := int(e.subjectCount[subject])
+	return e.firing >= commonSubjectMin && 3*n > e.firing
+}
+
+// compare adds the evidence of labels and text, against the presence's latest alert.
+func (e *Engine) compare(c *candidate, a *alert, labels ingest.Labels) {
+	other := c.place.latest
+	e.other = e.packer.unpack(e.other[:0], other.labels)
+	shared, all := int64(0), int64(0)
+	conflict := false
+	eachPair(labels, e.other, func(x, y *ingest.Label) {
+		switch {
+		case y == nil:
+			all += e.rarity(x)
+		case x == nil:
+			all += e.rarity(y)
+		case x.Value == y.Value:
+			r := e.rarity(x)
+			shared, all = shared+r, all+r
+		default:
+			all += e.rarity(x) + e.rarity(y)
+			switch x.Name {
+			case "environment", "env", "cluster":
+				conflict = true
+			}
+		}
+	})
+	c.labels, c.text, c.place2 = 0, 0, 0
+	if all > 0 {
+		c.labels = int(labelPoints * shared / all)
+	}
+	if a.name == other.name {
+		c.text = namePoints
+		if a.template == other.template {
+			c.text = templatePoints
+		}
+	}
+	if conflict && c.near == nil {
+		c.place2 = elsewherePoints
+	}
+}
+
+// eachPair walks two label sets by name.
+func eachPair(x, y ingest.Labels, f func(x, y *ingest.Label)) {
+	for len(x) > 0 || len(y) > 0 {
+		switch {
+		case len(y) == 0 || len(x) > 0 && x[0].Name < y[0].Name:
+			f(&x[0], nil)
+			x = x[1:]
+		case len(x) == 0 || y[0].Name < x[0].Name:
+			f(nil, &y[0])
+			y = y[1:]
+		default:
+			f(&x[0], &y[0])
+			x, y = x[1:], y[1:]
+		}
+	}
+}
+
+// rarity weighs a label by how few of the firing alerts carry it, as inverse
+// document frequency, in thousandths: ln(1 + alerts / alerts with the label).
+func (e *Engine) rarity(l *ingest.Label) int64 {
+	n := max(e.labelCount[hash(l.Name, l.Value)], 1)
+	return int64(math.Round(1000 * math.Log(1+float64(max(e.firing, 1))/float64(n))))
+}
+
+// evidence writes down why an alert joins (or would not join) the incident of
+// a candidate; the other candidates are the runners-up.
+func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
+	other := c.place.latest
+	gap := time.Duration(c.place.gap(a.onset())) * time.Microsecond
+	ev := Evidence{Score: c.score(), Threshold: e.cfg.Threshold, Nearest: other.fp, Gap: gap, Model: Model}
+	otherName := e.nameOf(other)
+	var where, detail string
+	switch {
+	case c.place.key.ci == unbound:
+		where = "both are about " + e.subjectText(c.place.key.subject, a)
+		detail = where
+	case c.place.key.ci == a.ci:
+		where = "both are on " + e.display(a.ci)
+		ev.Path = []string{e.estate.At(a.ci).ID}
+		detail = "same CI"
+	default:
+		if c.near != nil {
+			ev.Path = e.estate.path(c.near, c.at)
+		} else {
+			ev.Path = []string{e.estate.At(a.ci).ID, e.estate.At(c.place.key.ci).ID}
+		}
+		hops := len(ev.Path) - 1
+		where = fmt.Sprintf("%s is %s from %s", e.display(a.ci), plural(hops, "hop"), e.display(c.place.key.ci))
+		detail = fmt.Sprintf("%s, path strength %.2f", plural(hops, "hop"), c.strength)
+	}
+	ev.Parts = append(ev.Parts, Part{"topology", c.topology, detail}, Part{"time", c.time, roundGap(gap) + " apart"})
+	if c.labels > 0 {
+		ev.Parts = append(ev.Parts, Part{"labels", c.labels, "shares " + e.sharedText(a, other)})
+	}
+	if c.text > 0 {
+		d := "same alert name"
+		if c.text == templatePoints {
+			d = "same alert name and text"
+		}
+		ev.Parts = append(ev.Parts, Part{"text", c.text, d})
+	}
+	if c.place2 != 0 {
+		ev.Parts = append(ev.Parts, Part{"labels", c.place2, "environment or cluster differs"})
+	}
+	for i := range all {
+		r := &all[i]
+		if r.place.inc == c.place.inc {
+			continue
+		}
+		if len(ev.RunnersUp) == maxRunnersUp {
+			break
+		}
+		reason := fmt.Sprintf("scored less than %d", c.score())
+		if r.score() < e.cfg.Threshold {
+			reason = fmt.Sprintf("below the threshold of %d", e.cfg.Threshold)
+		} else if r.score() == c.score() {
+			reason = "equal, but the other is older"
+		}
+		ev.RunnersUp = append(ev.RunnersUp, RunnerUp{r.place.inc.rec.ID, r.score(), reason})
+	}
+	verb, sign := "Joined", "reaches"
+	if ev.Score < ev.Threshold {
+		verb, sign = "Did not join", "is below"
+	}
+	ev.Sentence = fmt.Sprintf("%s because %s and %s began there %s apart: %d points, which %s the threshold of %d.",
+		verb, where, otherName, roundGap(gap), ev.Score, sign, ev.Threshold)
+	return ev
+}
+
+func (e *Engine) nameOf(a *alert) string {
+	if n := e.packer.unpack(nil, a.labels).Get("alertname"); n != "" {
+		return n
+	}
+	return "alert " + a.fp.String()
+}
+
+// subjectText finds the text of a subject among an alert's.
+func (e *Engine) subjectText(subject uint64, a *alert) string {
+	b := e.binding(e.packer.unpack(nil, a.labels))
+	for _, t := range append(b.Tried, b.By) {
+		if hash(t) == subject {
+			return t
+		}
+	}
+	return "the same thing"
+}
+
+// sharedText names the rarest labels two alerts share, at most three.
+func (e *Engine) sharedText(a, b *alert) string {
+	type weighted struct {
+		text string
+		w    int64
+	}
+	var shared []weighted
+	eachPair(e.packer.unpack(nil, a.labels), e.packer.unpack(nil, b.labels), func(x, y *ingest.Label) {
+		if x != nil && y != nil && x.Value == y.Value && x.Name != "alertname" {
+			shared = append(shared, weighted{x.Name + "=" + clip(x.Value, 60), e.rarity(x)})
+		}
+	})
+	slices.SortStableFunc(shared, func(x, y weighted) int { return cmp.Compare(y.w, x.w) })
+	text := ""
+	for i, s := range shared {
+		if i == 3 {
+			return fmt.Sprintf("%s and %d more", text, len(shared)-3)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += s.text
+	}
+	if text == "" {
+		return "the alert name"
+	}
+	return text
+}
+
+func (e *Engine) display(ci int32) string { return e.estate.At(ci).DisplayName() }
+
+func roundGap(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
