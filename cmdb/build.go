@@ -157,7 +157,7 @@ func checkCI(c *CI, pos func() string, m *Mistakes) bool {
 	case !utf8.ValidString(c.ID):
 		m.Add(MistakeValue, pos(), "id %q is not valid UTF-8", c.ID)
 	}
-	if c.Criticality != "" && !slices.Contains(criticalities, c.Criticality) {
+	if !c.Criticality.Valid() {
 		m.Add(MistakeValue, pos(), "criticality %q of %s: want one of %v", c.Criticality, c.ID, criticalities)
 	}
 	checkState(c.State, pos, m)

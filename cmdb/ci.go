@@ -59,6 +59,12 @@ const (
 
 var criticalities = []Criticality{CriticalityCritical, CriticalityHigh, CriticalityMedium, CriticalityLow}
 
+// Criticalities are all criticalities, worst first.
+func Criticalities() []Criticality { return slices.Clone(criticalities) }
+
+// Valid says whether c is one of [Criticalities], or empty.
+func (c Criticality) Valid() bool { return c == "" || slices.Contains(criticalities, c) }
+
 // Rank orders criticalities, 0 for critical to 3 for low. Anything else, the
 // empty one included, ranks as medium.
 func (c Criticality) Rank() int {
