@@ -1,0 +1,308 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tocsin/cmdb"
+	"tocsin/correlate"
+	"tocsin/ingest"
+)
+
+// What by_fingerprint lists.
+const (
+	traceEvent = iota
+	traceAlert
+	traceAttachment
+)
+
+const (
+	flagSuppressed = 1 << iota
+	flagUnbound
+	flagAmbiguous
+)
+
+// Append implements [correlate.Store]. When it fails, whatever the reason,
+// nothing of the batch is stored and it can be sent again.
+func (s *Store) Append(ctx context.Context, b *correlate.Batch) error {
+	start := time.Now()
+	s.write.Lock()
+	defer s.write.Unlock()
+	err := s.updateLocked(ctx, opAppend, func() error { return s.w.append(ctx, b, &s.live) })
+	if err != nil {
+		return fmt.Errorf("append batch of %s: %w", b.At.UTC().Format(time.RFC3339Nano), err)
+	}
+	s.w.publish(&s.live)
+	s.metrics.appendSeconds.Observe(time.Since(start).Seconds())
+	return nil
+}
+
+func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlerts) error {
+	w.staged.alertRevision = w.alertRevision
+	steps := []func(context.Context, *correlate.Batch) error{
+		w.appendEvents, w.appendAlerts, w.appendAttachments, w.appendIncidents, w.appendLinks, w.appendEstate, w.appendDeliveries,
+	}
+	for _, step := range steps {
+		if err := step(ctx, b); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	if err := w.markFiring(ctx, live); err != nil {
+		return err
+	}
+	if err := w.appendTick(ctx, b, live); err != nil {
+		return err
+	}
+	return w.flush(ctx)
+}
+
+func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
+	in := w.events
+	for i := range b.Events {
+		e := b.Events[i] // a copy, for Raw has a column of its own
+		var raw any
+		if e.Raw != nil {
+			raw, e.Raw = []byte(e.Raw), nil
+		}
+		body, err := in.bodies.add(&e)
+		if err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		in.args = append(in.args, e.Seq, micros(e.ReceivedAt), string(e.Kind), e.Source, signed(e.Fingerprint), body, raw)
+		if err := in.added(ctx); err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		if e.Fingerprint != 0 {
+			if err := w.trace(ctx, e.Fingerprint, traceEvent, e.Seq); err != nil {
+				return err
+			}
+		}
+		w.staged.eventSeq = max(w.staged.eventSeq, e.Seq)
+	}
+	return nil
+}
+
+func (w *writer) trace(ctx context.Context, fp ingest.Fingerprint, kind int, number int64) error {
+	w.traces.args = append(w.traces.args, signed(fp), kind, number)
+	return w.traces.added(ctx)
+}
+
+func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
+	in := w.alerts
+	for i := range b.Alerts {
+		a := b.Alerts[i]
+		a.Labels, a.Annotations, a.GeneratorURL = nil, nil, ""
+		body, err := in.bodies.add(&a)
+		if err != nil {
+			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
+		}
+		firing, flags := 0, 0
+		if a.Status == ingest.Firing {
+			firing = 1
+		}
+		if a.Suppression != "" {
+			flags |= flagSuppressed
+		}
+		if a.CI == "" {
+			flags |= flagUnbound
+		}
+		if len(a.Ambiguous) > 0 {
+			flags |= flagAmbiguous
+		}
+		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), firing, micros(a.StartsAt), micros(a.EndsAt),
+			int(a.Severity), flags, a.Source, a.CI, a.Incident, a.EventSeq, body)
+		if err := in.added(ctx); err != nil {
+			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
+		}
+		if err := w.trace(ctx, a.Fingerprint, traceAlert, a.Revision); err != nil {
+			return err
+		}
+		w.staged.alert(&a)
+	}
+	return nil
+}
+
+func (w *writer) appendAttachments(ctx context.Context, b *correlate.Batch) error {
+	in := w.attachments
+	for i := range b.Attachments {
+		a := &b.Attachments[i]
+		body, err := in.bodies.add(a)
+		if err != nil {
+			return fmt.Errorf("attachment %d: %w", a.Revision, err)
+		}
+		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), a.Detached, a.Incident, a.CI, body)
+		if err := in.added(ctx); err != nil {
+			return fmt.Errorf("attachment %d: %w", a.Revision, err)
+		}
+		if err := w.trace(ctx, a.Fingerprint, traceAttachment, a.Revision); err != nil {
+			return err
+		}
+		w.staged.revision = max(w.staged.revision, a.Revision)
+	}
+	return nil
+}
+
+func (w *writer) appendIncidents(ctx context.Context, b *correlate.Batch) error {
+	in := w.incidents
+	for i := range b.Incidents {
+		inc := &b.Incidents[i]
+		body, err := in.bodies.add(inc)
+		if err != nil {
+			return fmt.Errorf("incident %s revision %d: %w", inc.ID, inc.Revision, err)
+		}
+		in.args = append(in.args, inc.ID, inc.Revision, micros(inc.At), body)
+		if err := in.added(ctx); err != nil {
+			return fmt.Errorf("incident %s revision %d: %w", inc.ID, inc.Revision, err)
+		}
+		if _, err := w.latest.ExecContext(ctx, inc.ID, inc.Revision, micros(inc.At), micros(inc.OpenedAt), micros(inc.ClosedAt),
+			string(inc.Status), int(inc.Severity), int(inc.Priority), inc.Assignee, inc.Title); err != nil {
+			return fmt.Errorf("incident %s revision %d: %w", inc.ID, inc.Revision, err)
+		}
+	}
+	return nil
+}
+
+func (w *writer) appendLinks(ctx context.Context, b *correlate.Batch) error {
+	for i := range b.Links {
+		l := &b.Links[i]
+		w.links.args = append(w.links.args, l.Revision, micros(l.At), l.From, l.To, l.Kind, l.By, l.Removed)
+		if err := w.links.added(ctx); err != nil {
+			return fmt.Errorf("link from %s to %s: %w", l.From, l.To, err)
+		}
+		w.staged.revision = max(w.staged.revision, l.Revision)
+	}
+	return nil
+}
+
+func (w *writer) appendEstate(ctx context.Context, b *correlate.Batch) error {
+	for i := range b.CIs {
+		c := &b.CIs[i]
+		body, err := w.cis.bodies.add(c)
+		if err != nil {
+			return fmt.Errorf("CI %s: %w", c.ID, err)
+		}
+		w.cis.args = append(w.cis.args, c.ID, c.Revision, c.State == cmdb.StateRetired, body)
+		if err := w.cis.added(ctx); err != nil {
+			return fmt.Errorf("CI %s: %w", c.ID, err)
+		}
+	}
+	for i := range b.Relations {
+		r := &b.Relations[i]
+		body, err := w.relations.bodies.add(r)
+		if err != nil {
+			return fmt.Errorf("relation from %s to %s: %w", r.From, r.To, err)
+		}
+		w.relations.args = append(w.relations.args, r.From, r.To, r.Type, r.Revision, r.State == cmdb.StateRetired, body)
+		if err := w.relations.added(ctx); err != nil {
+			return fmt.Errorf("relation from %s to %s: %w", r.From, r.To, err)
+		}
+	}
+	return nil
+}
+
+func (w *writer) appendDeliveries(ctx context.Context, b *correlate.Batch) error {
+	for i := range b.Deliveries {
+		d := &b.Deliveries[i]
+		state := d.State
+		if state == "" {
+			state = statePending
+		}
+		w.deliveries.args = append(w.deliveries.args, d.Key, d.Receiver, d.Incident, d.Revision, string(d.Notice), micros(d.At),
+			state, d.Attempts, micros(d.NextAttempt), 0, d.LastError)
+		if err := w.deliveries.added(ctx); err != nil {
+			return fmt.Errorf("delivery %s: %w", d.Key, err)
+		}
+	}
+	return nil
+}
+
+// appendTick stores what has no number of its own, once for each batch.
+func (w *writer) appendTick(ctx context.Context, b *correlate.Batch, live *liveAlerts) error {
+	at := micros(b.At)
+	if _, err := w.state.ExecContext(ctx, at, w.staged.eventSeq, max(w.staged.revision, w.staged.alertRevision)); err != nil {
+		return err
+	}
+	res, err := w.tick.ExecContext(ctx, at)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	for _, source := range slices.Sorted(maps.Keys(b.Counts)) {
+		c := b.Counts[source]
+		if _, err := w.counts.ExecContext(ctx, source, c.Stored, c.Deduplicated, c.Rejected); err != nil {
+			return fmt.Errorf("counts of %s: %w", source, err)
+		}
+	}
+	return w.appendSightings(ctx, at, b.Sightings, live)
+}
+
+// markFiring brings the list of firing alerts up to date.
+func (w *writer) markFiring(ctx context.Context, live *liveAlerts) error {
+	for fp, st := range w.staged.alerts {
+		old := live.firing[fp] // only the writer changes it, so no lock
+		if st.revision <= w.alertRevision {
+			// An old revision came again or late: what is stored decides.
+			err := w.newest.QueryRowContext(ctx, signed(fp)).Scan(&st.revision, &st.firing)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			w.staged.alerts[fp] = st
+		}
+		if old != 0 && old != st.revision {
+			if _, err := w.unfire.ExecContext(ctx, old); err != nil {
+				return err
+			}
+		}
+		if st.firing && old != st.revision {
+			w.firing.args = append(w.firing.args, st.revision, signed(fp))
+			if err := w.firing.added(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// staged is what a batch in hand changes in memory once it is durable.
+type staged struct {
+	alerts                            map[ingest.Fingerprint]stagedAlert
+	sights                            []ingest.Sighting
+	alertRevision, revision, eventSeq int64
+	checkpoint                        bool
+	dropped                           []ingest.Fingerprint
+	at                                int64
+	bytes                             int
+}
+
+type stagedAlert struct {
+	revision int64
+	firing   bool
+}
+
+func (st *staged) reset() {
+	clear(st.alerts)
+	*st = staged{alerts: st.alerts, dropped: st.dropped[:0]}
+}
+
+func (st *staged) alert(a *ingest.Alert) {
+	if st.alerts == nil {
+		st.alerts = map[ingest.Fingerprint]stagedAlert{}
+	}
+	old := st.alerts[a.Fingerprint]
+	// Of several in one batch the highest counts; a mark at or below the
+	// highest stored says that the table has to be asked.
+	if a.Revision >= old.revision {
+		st.alerts[a.Fingerprint] = stagedAlert{a.Revision, a.Status == ingest.Firing}
+	}
+	st.alertRevision = max(st.alertRevision, a.Revision)
+}
