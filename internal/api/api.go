@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -43,7 +44,9 @@ type Estate interface {
 	Estate() *cmdb.Snapshot
 	// ChangeEstate calls change with the newest snapshot, while no other
 	// change runs, and returns once its result is durable and in use. An error
-	// of change is returned as it is and nothing is changed.
+	// of change is returned as it is and nothing is changed. A result that
+	// would leave the estate invalid is refused with the *[cmdb.Mistake]s of
+	// [cmdb.Snapshot.Apply].
 	ChangeEstate(ctx context.Context, change func(*cmdb.Snapshot) (cmdb.Change, error)) error
 }
 
@@ -62,6 +65,10 @@ type Options struct {
 	Estate    Estate
 	// Outbox may be nil: then nobody is notified and the list is empty.
 	Outbox Outbox
+	// ReadEstate parses an estate in the format yaml, json or csv; name stands
+	// for the input in the positions of its *[cmdb.Mistake]s. Nil means that
+	// imports are refused.
+	ReadEstate func(format, name string, r io.Reader) (EstateFile, error)
 
 	// Counts are further numbers for the status; nil means none.
 	Counts func(context.Context) (map[string]int64, error)
@@ -73,6 +80,13 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics of the handlers; nil means none.
 	Registerer prometheus.Registerer
+}
+
+// EstateFile is what an import brings, with the place of each item in it.
+type EstateFile struct {
+	CIs       []cmdb.CI
+	Relations []cmdb.Relation
+	Positions cmdb.Positions
 }
 
 // Server is the handler of everything under [Prefix].

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"tocsin/cmdb"
 	"tocsin/correlate"
 	"tocsin/ingest"
 )
@@ -73,7 +74,7 @@ func statusOf(err error) (int, Error) {
 		return own.Code.status(), *own
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge, Error{Code: CodeTooLarge, Message: "the body has more than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes", Hint: "send less at a time"}
-	case errors.Is(err, correlate.ErrNotFound):
+	case errors.Is(err, correlate.ErrNotFound), errors.Is(err, cmdb.ErrUnknownCI), errors.Is(err, cmdb.ErrNoPath):
 		return http.StatusNotFound, Error{Code: CodeNotFound, Message: err.Error()}
 	case errors.Is(err, correlate.ErrConflict):
 		return http.StatusPreconditionFailed, Error{Code: CodeConflict, Message: err.Error(), Hint: "read the incident again and decide anew"}
@@ -83,10 +84,24 @@ func statusOf(err error) (int, Error) {
 		return http.StatusBadRequest, Error{Code: CodeInvalid, Message: err.Error()}
 	case errors.Is(err, ingest.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, Error{Code: CodeOverloaded, Message: err.Error(), Hint: "try again in a moment"}
+	case len(cmdb.MistakesOf(err)) > 0:
+		return http.StatusBadRequest, mistakes(cmdb.MistakesOf(err))
 	default:
 		// The text may hold paths or SQL; it is for the log only.
 		return http.StatusInternalServerError, Error{Code: CodeInternal, Message: "the server could not do it", Hint: "the reason is in the server's log"}
 	}
+}
+
+// mistakes lists what is wrong with an estate or a change of it.
+func mistakes(all []*cmdb.Mistake) Error {
+	e := Error{Code: CodeInvalid, Field: all[0].Position, Message: all[0].Detail}
+	if len(all) > 1 {
+		e.Hint = fmt.Sprintf("%d mistakes in all, see details", len(all))
+		for _, m := range all[:min(len(all), 100)] {
+			e.Details = append(e.Details, m.Error())
+		}
+	}
+	return e
 }
 
 func (c Code) status() int {
