@@ -30,7 +30,7 @@ func addServerFlags(root *cobra.Command) {
 	f.String("server", server, "address of the server; also $TOCSIN_SERVER")
 	f.StringP("output", "o", "table", "table for people, json for scripts")
 	f.String("user", os.Getenv("USER"), "who acts, for the timeline")
-	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	completeWith(root, "output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if o, _ := cmd.Flags().GetString("output"); o != "table" && o != "json" {
 			return usageError{fmt.Errorf("--output %q: want table or json", o)}
@@ -62,6 +62,22 @@ func newClient(cmd *cobra.Command) (*client, error) {
 		return nil, usageError{fmt.Errorf("--server %q: want an address such as %s", server, defaultServer)}
 	}
 	return &client{base: u, user: user, http: &http.Client{}}, nil
+}
+
+// completionClient gives up soon, for somebody waits with the Tab key pressed.
+func completionClient(cmd *cobra.Command) (*client, error) {
+	c, err := newClient(cmd)
+	if err == nil {
+		c.http.Timeout = 2 * time.Second
+	}
+	return c, err
+}
+
+// completeWith completes the values of a flag that the command has.
+func completeWith(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // there is no such flag: a mistake in this program
+	}
 }
 
 // request is one call of the API. Path elements are escaped by path.

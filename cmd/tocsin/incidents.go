@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -173,32 +172,27 @@ func incidentsShow() *cobra.Command {
 
 func (p *printer) incident(inc *correlate.Incident) {
 	fmt.Fprintf(p, "%s  %s\n\n", visible(inc.ID), visible(inc.Title))
-	line := func(name string, v any) {
-		if s := fmt.Sprint(v); s != "" {
-			fmt.Fprintf(p, "%s\t%s\n", name, visible(s))
-		}
-	}
-	line("status", inc.Status)
-	line("priority", fmt.Sprintf("%s (impact %d, urgency %d)", inc.Priority, inc.Impact, inc.Urgency))
-	line("severity", inc.Severity)
-	line("started", p.both(inc.StartedAt))
-	line("opened", p.both(inc.OpenedAt))
+	p.field("status", string(inc.Status))
+	p.field("priority", fmt.Sprintf("%s (impact %d, urgency %d)", inc.Priority, inc.Impact, inc.Urgency))
+	p.field("severity", inc.Severity.String())
+	p.field("started", p.both(inc.StartedAt))
+	p.field("opened", p.both(inc.OpenedAt))
 	if !inc.AcknowledgedAt.IsZero() {
-		line("acknowledged", p.both(inc.AcknowledgedAt)+" by "+inc.AcknowledgedBy)
+		p.field("acknowledged", p.both(inc.AcknowledgedAt)+" by "+inc.AcknowledgedBy)
 	}
-	line("assignee", inc.Assignee)
-	line("on hold until", p.both(inc.HoldUntil))
-	line("resolved", p.both(inc.ResolvedAt))
-	line("closed", p.both(inc.ClosedAt))
-	line("merged into", inc.MergedInto)
-	line("merged from", strings.Join(inc.MergedFrom, ", "))
-	line("split from", inc.SplitFrom)
-	line("sources", strings.Join(inc.Sources, ", "))
+	p.field("assignee", inc.Assignee)
+	p.field("on hold until", p.both(inc.HoldUntil))
+	p.field("resolved", p.both(inc.ResolvedAt))
+	p.field("closed", p.both(inc.ClosedAt))
+	p.field("merged into", inc.MergedInto)
+	p.field("merged from", strings.Join(inc.MergedFrom, ", "))
+	p.field("split from", inc.SplitFrom)
+	p.field("sources", strings.Join(inc.Sources, ", "))
 	if len(inc.Labels) > 0 {
-		line("labels", inc.Labels)
+		p.field("labels", inc.Labels.String())
 	}
-	line("impacted", impacted(inc.Blast))
-	line("revision", inc.Revision)
+	p.field("impacted", impacted(inc.Blast))
+	p.field("revision", fmt.Sprint(inc.Revision))
 	if len(inc.Causes) > 0 {
 		fmt.Fprint(p, "\nLIKELY CAUSE\n")
 		for _, c := range inc.Causes {
@@ -276,11 +270,10 @@ func incidentsTimeline() *cobra.Command {
 
 // completeIncidents offers the IDs of incidents that need work.
 func completeIncidents(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	c, err := newClient(cmd)
+	c, err := completionClient(cmd)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	c.http = &http.Client{Timeout: 2 * time.Second} // somebody waits for the Tab key
 	var page api.List[correlate.Incident]
 	q := url.Values{"status": {"open,acknowledged,on_hold"}}
 	if _, err := c.get(cmd.Context(), "/incidents", q, &page); err != nil {

@@ -65,6 +65,11 @@ func newRootCommand() *cobra.Command {
 	addServerFlags(root)
 	root.AddCommand(
 		newIncidentsCommand(),
+		newAlertsCommand(),
+		newUnboundCommand(),
+		newExplainCommand(),
+		newCICommand(),
+		newImportCommand(),
 		newVersionCommand(),
 	)
 	wrapUsage(root)

@@ -80,6 +80,13 @@ func (p *printer) row(cells ...any) {
 	io.WriteString(p, "\n")
 }
 
+// field writes a name and its value, unless that is empty.
+func (p *printer) field(name, value string) {
+	if value != "" {
+		fmt.Fprintf(p, "%s\t%s\n", visible(name), visible(value))
+	}
+}
+
 // ago tells a time as people do; zero is "-".
 func (p *printer) ago(t time.Time) string {
 	if t.IsZero() {
