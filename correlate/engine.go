@@ -316,6 +316,9 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 	newEpisode := verdict == ingest.Fresh || verdict == ingest.Missed
 	if newEpisode {
 		a.startsAt, a.firstSeen, a.count, a.expiresAt = micros(ev.StartsAt), e.now, 0, 0
+		if a.incident != nil {
+			e.moved(a.incident, a)
+		}
 	}
 	a.lastSeen = e.now
 	a.count++
@@ -341,6 +344,10 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		e.describe(a, ev, annotations)
 		a.endsAt, a.endedBy, a.suppression, a.decided = micros(ev.EndsAt), endedBySource, "", e.now
 		e.forgetAlertLater(a)
+		if a.incident != nil {
+			e.touch(a.incident)
+			e.settle(a.incident)
+		}
 	}
 	e.reviseAlert(a)
 }
@@ -507,7 +514,6 @@ func (e *Engine) again(inc *incident, a *alert) bool {
 	}
 	inc.back++
 	inc.rec.HeldOpen = false
-	e.moved(inc, a)
 	e.touch(inc)
 	e.attachment(inc, a, self, Evidence{
 		Sentence: "Fires again while its incident is not closed: one intermittent fault, one incident.",

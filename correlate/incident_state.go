@@ -271,7 +271,9 @@ func (e *Engine) aggregate(inc *incident) {
 		return // what it was remains readable after its alerts have left
 	}
 	rec.Sources = sortedKeys(inc.sources)
-	rec.StartedAt = timeOf(inc.first.onset())
+	if on := timeOf(inc.first.onset()); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
+		rec.StartedAt = on
+	}
 	rec.Labels = e.commonLabels(inc)
 	rec.Causes = e.rankCauses(inc)
 	rec.Blast = e.blastRadius(inc)

@@ -153,6 +153,7 @@ func (e *Engine) close(inc *incident, by, format string, args ...any) {
 }
 
 func (e *Engine) reopen(inc *incident, by, format string, args ...any) {
+	e.takeBack(inc)
 	inc.rec.ResolvedAt, inc.rec.ClosedAt = time.Time{}, time.Time{}
 	inc.recalled = false
 	e.setStatus(inc, e.workStatus(inc))

@@ -150,7 +150,6 @@ func (e *Engine) operate(c *Command) (*incident, error) {
 		if inc.released {
 			return nil, fmt.Errorf("incident %s: %w", inc.rec.ID, ErrForgotten)
 		}
-		e.takeBack(inc)
 		inc.rec.HeldOpen = inc.firing == 0
 		e.reopen(inc, c.By, "%s", said("Reopened"))
 	case CmdComment:
