@@ -131,17 +131,13 @@ func (w *walk) next() bool {
 	w.level = w.level[:0]
 	for _, h := range w.found {
 		if w.hops > 0 { // the starting points are not reached
-			if len(w.reached) == w.limit.CIs {
-				w.truncated = true
-				return false
-			}
 			w.reached = append(w.reached, Reached{ID: w.s.cis[h.ci].ID, Index: h.ci, Hops: w.hops,
 				Via: w.s.cis[h.via].ID, Type: w.s.types[h.typ]})
 		}
 		w.level = append(w.level, h.ci)
 	}
 	w.found = w.found[:0]
-	if len(w.level) == 0 || w.limit.Hops > 0 && w.hops == w.limit.Hops {
+	if len(w.level) == 0 || w.truncated || w.limit.Hops > 0 && w.hops == w.limit.Hops {
 		return false
 	}
 	w.hops++
@@ -158,9 +154,14 @@ func (w *walk) take(es []Edge) []Edge {
 	return es
 }
 
-// reach notes the far end of an edge for the next level.
+// reach notes the far end of an edge for the next level, as far as the budget
+// goes. Levels and edges are in order, so it always cuts off the same CIs.
 func (w *walk) reach(from int32, e Edge) {
-	if !w.seen.has(e.CI) {
+	switch {
+	case w.seen.has(e.CI):
+	case len(w.reached)+len(w.found) >= w.limit.CIs:
+		w.truncated = true
+	default:
 		w.seen.set(e.CI)
 		w.found = append(w.found, hop{e.CI, from, e.Type})
 	}
