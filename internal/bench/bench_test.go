@@ -105,7 +105,7 @@ func TestAlertsAreLikeRealOnes(t *testing.T) {
 		t.Helper()
 		o.Kind = kind
 		body := newGenerator(o).appendRequest(nil, 0, 500, now)
-		if n := len(body) / 500; n < 820 || n > 1000 {
+		if n := len(body) / 500; n < 800 || n > 1050 {
 			t.Errorf("%s: %d bytes per alert", kind, n)
 		}
 		var alerts []alert
