@@ -57,7 +57,7 @@ func ciList() *cobra.Command {
 }
 
 func ciShow() *cobra.Command {
-	cmd := &cobra.Command{Use: "show ID", Short: "Show one CI and its direct relations", Args: cobra.ExactArgs(1), ValidArgsFunction: completeCIs}
+	cmd := &cobra.Command{Use: "show ID", Short: "Show one CI and its direct relations", Args: cobra.ExactArgs(1), ValidArgsFunction: atMost(1, completeCIs)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := newClient(cmd)
 		if err != nil {
@@ -117,7 +117,7 @@ func reachFlags(cmd *cobra.Command) {
 }
 
 func ciReach(direction, what string) *cobra.Command {
-	cmd := &cobra.Command{Use: direction + " ID", Short: what, Args: cobra.ExactArgs(1), ValidArgsFunction: completeCIs}
+	cmd := &cobra.Command{Use: direction + " ID", Short: what, Args: cobra.ExactArgs(1), ValidArgsFunction: atMost(1, completeCIs)}
 	reachFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := newClient(cmd)
@@ -173,7 +173,7 @@ func ciImpact() *cobra.Command {
 			if hit.ServiceCount > len(hit.Services) {
 				more = ", …"
 			}
-			fmt.Fprintf(p, "%d CIs and %d services are hit", len(hit.Hit), hit.ServiceCount)
+			fmt.Fprintf(p, "hit: %s, %s", count(len(hit.Hit), "CI"), count(hit.ServiceCount, "service"))
 			if len(hit.Services) > 0 {
 				fmt.Fprintf(p, ": %s%s", visible(strings.Join(hit.Services, ", ")), more)
 			}
@@ -185,7 +185,7 @@ func ciImpact() *cobra.Command {
 }
 
 func ciPath() *cobra.Command {
-	cmd := &cobra.Command{Use: "path FROM TO", Short: "Show the shortest way between two CIs", Args: cobra.ExactArgs(2), ValidArgsFunction: completeCIs}
+	cmd := &cobra.Command{Use: "path FROM TO", Short: "Show the shortest way between two CIs", Args: cobra.ExactArgs(2), ValidArgsFunction: atMost(2, completeCIs)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := newClient(cmd)
 		if err != nil {

@@ -78,7 +78,15 @@ func fingerprints(cmd *correlate.Command, args []string) error {
 }
 
 func (spec operatorCommand) command() *cobra.Command {
-	cmd := &cobra.Command{Use: spec.use, Short: spec.short, Args: spec.args, ValidArgsFunction: completeIncidents}
+	incidents := 1 // how many arguments are incidents
+	switch spec.kind {
+	case correlate.CmdMerge, correlate.CmdUnmerge:
+		incidents = 1000
+	case correlate.CmdMove:
+		incidents = 2
+	default:
+	}
+	cmd := &cobra.Command{Use: spec.use, Short: spec.short, Args: spec.args, ValidArgsFunction: atMost(incidents, completeIncidents)}
 	f := cmd.Flags()
 	f.Int64("revision", 0, "only if nothing happened to it since this revision")
 	linking := spec.kind == correlate.CmdLink || spec.kind == correlate.CmdUnlink

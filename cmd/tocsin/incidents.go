@@ -136,7 +136,7 @@ func incidentsShow() *cobra.Command {
 		Use:               "show ID",
 		Short:             "Show one incident: cause, impact, alerts",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: completeIncidents,
+		ValidArgsFunction: atMost(1, completeIncidents),
 	}
 	n := cmd.Flags().Int("alerts", 20, "show at most this many alerts")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -212,7 +212,7 @@ func impacted(b correlate.BlastRadius) string {
 	if b.CIs == 0 && b.ServiceCount == 0 {
 		return ""
 	}
-	s := fmt.Sprintf("%d CIs, %d services", b.CIs, b.ServiceCount)
+	s := count(b.CIs, "CI") + ", " + count(b.ServiceCount, "service")
 	if b.Truncated {
 		s += " or more"
 	}
@@ -242,7 +242,7 @@ func incidentsTimeline() *cobra.Command {
 		Use:               "timeline ID",
 		Short:             "Show what happened to an incident, first to last",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: completeIncidents,
+		ValidArgsFunction: atMost(1, completeIncidents),
 	}
 	pageFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -266,6 +266,16 @@ func incidentsTimeline() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// atMost completes only the first n arguments.
+func atMost(n int, complete cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= n {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, prefix)
+	}
 }
 
 // completeIncidents offers the IDs of incidents that need work.

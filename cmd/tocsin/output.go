@@ -59,11 +59,12 @@ func trimRight(b []byte) []byte {
 	return out
 }
 
-// row writes one line of a table; every cell is made visible.
+// row writes one line of a table; every cell is made visible, and an empty one
+// that is not the last is "-".
 func (p *printer) row(cells ...any) {
 	for i, c := range cells {
 		if i > 0 {
-			io.WriteString(p, "\t")
+			fmt.Fprint(p, "\t")
 		}
 		var s string
 		switch v := c.(type) {
@@ -72,12 +73,12 @@ func (p *printer) row(cells ...any) {
 		default:
 			s = fmt.Sprint(v)
 		}
-		if s == "" {
+		if s == "" && i < len(cells)-1 {
 			s = "-"
 		}
-		io.WriteString(p, visible(s))
+		fmt.Fprint(p, visible(s))
 	}
-	io.WriteString(p, "\n")
+	fmt.Fprintln(p)
 }
 
 // field writes a name and its value, unless that is empty.
@@ -93,8 +94,11 @@ func (p *printer) ago(t time.Time) string {
 		return "-"
 	}
 	d := p.now.Sub(t)
-	if d < 0 {
+	switch {
+	case d <= -time.Second:
 		return "in " + span(-d)
+	case d < 10*time.Second:
+		return "just now"
 	}
 	return span(d) + " ago"
 }
@@ -150,6 +154,14 @@ func visibleLines(s string) string {
 		lines[i] = visible(lines[i])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// count is a number of things: "1 CI", "2 CIs".
+func count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + one + "s"
 }
 
 // short cuts a text to n characters.

@@ -8,14 +8,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker for releases; otherwise the build's own stamp
-// tells.
-var version string
+// released is set by the linker for releases (-X main.released=1.2.3);
+// otherwise the build's own stamp tells.
+var released string
 
-// buildVersion is what this binary calls itself.
-func buildVersion() string {
-	if version != "" {
-		return version
+// version is what this binary calls itself.
+func version() string {
+	if released != "" {
+		return released
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -38,7 +38,7 @@ func newVersionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := map[string]string{"version": buildVersion(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+			v := map[string]string{"version": version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
 			return render(cmd, v, func(p *printer) {
 				fmt.Fprintf(p, "tocsin %s (%s, %s)\n", v["version"], v["go"], v["platform"])
 			})

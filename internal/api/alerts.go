@@ -57,11 +57,7 @@ func (s *Server) alert(r *http.Request) (ingest.Alert, error) {
 	if err != nil {
 		return ingest.Alert{}, invalid("fingerprint", "%v", err)
 	}
-	a, err := s.opt.Reader.Alert(r.Context(), fp)
-	if err != nil {
-		return a, fmt.Errorf("alert %s: %w", fp, err)
-	}
-	return a, nil
+	return s.opt.Reader.Alert(r.Context(), fp) // its error names the alert
 }
 
 func (s *Server) getAlert(w http.ResponseWriter, r *http.Request) error {
@@ -178,7 +174,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 	}
 	x, err := s.opt.Explainer.Explain(r.Context(), fp, incident)
 	if err != nil {
-		return fmt.Errorf("explain alert %s and incident %s: %w", fp, incident, err)
+		return err // it names what is not known
 	}
 	s.write(w, r, http.StatusOK, x)
 	return nil

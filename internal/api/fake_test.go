@@ -70,7 +70,7 @@ func collect[T any](seq iter.Seq[T], keep func(T) bool) (out []T) {
 func (f *fake) Incident(_ context.Context, id string) (correlate.Incident, error) {
 	revs := f.incidents[id]
 	if f.fail != nil || len(revs) == 0 {
-		return correlate.Incident{}, cmp.Or(f.fail, correlate.ErrNotFound)
+		return correlate.Incident{}, cmp.Or(f.fail, fmt.Errorf("incident %s: %w", id, correlate.ErrNotFound))
 	}
 	return revs[len(revs)-1], nil
 }
@@ -102,7 +102,7 @@ func (f *fake) Attachments(_ context.Context, q correlate.AttachmentQuery) ([]co
 func (f *fake) Alert(_ context.Context, fp ingest.Fingerprint) (ingest.Alert, error) {
 	a, ok := f.alerts[fp]
 	if !ok {
-		return a, correlate.ErrNotFound
+		return a, fmt.Errorf("alert %s: %w", fp, correlate.ErrNotFound)
 	}
 	return a, nil
 }
@@ -161,7 +161,7 @@ func (f *fake) Do(_ context.Context, cmd correlate.Command) (correlate.Incident,
 	inc, err := f.Incident(context.Background(), cmd.Incident)
 	switch {
 	case err != nil:
-		return inc, fmt.Errorf("incident %s: %w", cmd.Incident, err)
+		return inc, err
 	case cmd.Revision != 0 && cmd.Revision != inc.Revision:
 		return inc, fmt.Errorf("incident %s: %w revision %d", inc.ID, correlate.ErrConflict, cmd.Revision)
 	case inc.Status == correlate.Merged:

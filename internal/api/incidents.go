@@ -79,13 +79,9 @@ func (s *Server) getIncident(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// incident reads the one in the path; the store's error names it.
 func (s *Server) incident(r *http.Request) (correlate.Incident, error) {
-	id := r.PathValue("id")
-	inc, err := s.opt.Reader.Incident(r.Context(), id)
-	if err != nil {
-		return inc, fmt.Errorf("incident %s: %w", id, err)
-	}
-	return inc, nil
+	return s.opt.Reader.Incident(r.Context(), r.PathValue("id"))
 }
 
 // matchesETag reads the value of If-None-Match or If-Match.
