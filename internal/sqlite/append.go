@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"tocsin/cmdb"
 	"tocsin/correlate"
 	"tocsin/ingest"
 )
@@ -117,7 +116,7 @@ func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
 		if len(a.Ambiguous) > 0 {
 			flags |= flagAmbiguous
 		}
-		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), firing, micros(a.StartsAt), micros(a.EndsAt),
+		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), firing, micros(a.StartsAt), micros(a.DecidedAt),
 			int(a.Severity), flags, a.Source, a.CI, a.Incident, a.EventSeq, body)
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
@@ -163,7 +162,7 @@ func (w *writer) appendIncidents(ctx context.Context, b *correlate.Batch) error 
 			return fmt.Errorf("incident %s revision %d: %w", inc.ID, inc.Revision, err)
 		}
 		if _, err := w.latest.ExecContext(ctx, inc.ID, inc.Revision, micros(inc.At), micros(inc.OpenedAt), micros(inc.ClosedAt),
-			string(inc.Status), int(inc.Severity), int(inc.Priority), inc.Assignee, inc.Title); err != nil {
+			string(inc.Status), int(inc.Severity), int(inc.Priority), inc.Assignee, inc.MergedInto, inc.Title); err != nil {
 			return fmt.Errorf("incident %s revision %d: %w", inc.ID, inc.Revision, err)
 		}
 	}
@@ -189,7 +188,7 @@ func (w *writer) appendEstate(ctx context.Context, b *correlate.Batch) error {
 		if err != nil {
 			return fmt.Errorf("CI %s: %w", c.ID, err)
 		}
-		w.cis.args = append(w.cis.args, c.ID, c.Revision, c.State == cmdb.StateRetired, body)
+		w.cis.args = append(w.cis.args, c.ID, c.Revision, micros(c.At), body)
 		if err := w.cis.added(ctx); err != nil {
 			return fmt.Errorf("CI %s: %w", c.ID, err)
 		}
@@ -200,7 +199,7 @@ func (w *writer) appendEstate(ctx context.Context, b *correlate.Batch) error {
 		if err != nil {
 			return fmt.Errorf("relation from %s to %s: %w", r.From, r.To, err)
 		}
-		w.relations.args = append(w.relations.args, r.From, r.To, r.Type, r.Revision, r.State == cmdb.StateRetired, body)
+		w.relations.args = append(w.relations.args, r.From, r.To, r.Type, r.Revision, micros(r.At), body)
 		if err := w.relations.added(ctx); err != nil {
 			return fmt.Errorf("relation from %s to %s: %w", r.From, r.To, err)
 		}

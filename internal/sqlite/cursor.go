@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 
 	"tocsin/correlate"
@@ -23,17 +25,20 @@ func limitOf(p correlate.Page) int {
 }
 
 // A cursor is where a list goes on: the name of the list, so that one list's
-// cursor is no other's, and the fields of the last row, as base64.
+// cursor is no other's, and the fields of the last row, behind a checksum that
+// finds mangled ones, as base64.
 func makeCursor(list string, fields ...string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(list + "\x00" + strings.Join(fields, "\x00")))
+	b := []byte("0000" + list + "\x00" + strings.Join(fields, "\x00"))
+	binary.BigEndian.PutUint32(b, crc32.ChecksumIEEE(b[4:]))
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // splitCursor returns the n fields of a cursor, or an error that wraps
 // [correlate.ErrInvalid]. The last field may hold anything, the others no NUL.
 func splitCursor(cursor, list string, n int) ([]string, error) {
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
-		parts := strings.SplitN(string(b), "\x00", n+1)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err == nil && len(b) > 4 && binary.BigEndian.Uint32(b) == crc32.ChecksumIEEE(b[4:]) {
+		parts := strings.SplitN(string(b[4:]), "\x00", n+1)
 		if len(parts) == n+1 && parts[0] == list {
 			return parts[1:], nil
 		}

@@ -55,7 +55,7 @@ func (r *restoring) numbers(ctx context.Context) error {
 func (r *restoring) incidents(ctx context.Context) error {
 	day := r.st.At.Truncate(24 * time.Hour) // days are those of UTC
 	const ids = `SELECT id FROM incidents_latest WHERE status NOT IN ('closed', 'merged')
-		UNION SELECT id FROM incidents_latest WHERE at > ?1 AND iif(status = 'closed' AND closed_at <> 0, closed_at, at) > ?1
+		UNION SELECT id FROM incidents_latest WHERE at > ?1 AND iif(closed_at <> 0, closed_at, at) > ?1
 		UNION SELECT id FROM incidents_latest WHERE opened_at >= ?2 AND opened_at < ?3`
 	return r.s.each(ctx, r.conn, `SELECT l.id, i.body FROM incidents_latest l JOIN incidents i ON i.id = l.id AND i.revision = l.revision
 		WHERE l.id IN (`+ids+`) ORDER BY l.id`, []any{r.cutoff, micros(day), micros(day.Add(24 * time.Hour))},
@@ -63,6 +63,7 @@ func (r *restoring) incidents(ctx context.Context) error {
 			var id string
 			var inc correlate.Incident
 			err := scanBody(rows, "incident", &inc, &id)
+			inc.ID = id // its bytes as they were, by which attachments are found
 			r.st.Incidents = append(r.st.Incidents, inc)
 			return true, err
 		})
@@ -107,7 +108,7 @@ func (r *restoring) alerts(ctx context.Context) error {
 		return err
 	}
 	if err := r.s.each(ctx, r.conn, `SELECT `+alertColumns+` FROM alerts a INDEXED BY alerts_ended`+alertJoins+
-		`WHERE a.firing = 0 AND a.ends_at > ? AND NOT EXISTS (SELECT 1 FROM by_fingerprint t
+		`WHERE a.firing = 0 AND a.decided_at > ? AND NOT EXISTS (SELECT 1 FROM by_fingerprint t
 			WHERE t.fingerprint = a.fingerprint AND t.kind = 1 AND t.number > a.revision)`, []any{r.cutoff}, take); err != nil {
 		return err
 	}

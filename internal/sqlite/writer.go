@@ -98,25 +98,25 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 		return st
 	}
 	w.events = insert(`INSERT OR IGNORE INTO events (seq, at, kind, source, fingerprint, body, raw)`, 7)
-	w.alerts = insert(`INSERT OR IGNORE INTO alerts (revision, at, fingerprint, firing, starts_at, ends_at, severity, flags, source, ci, incident, event_seq, body)`, 13)
+	w.alerts = insert(`INSERT OR IGNORE INTO alerts (revision, at, fingerprint, firing, starts_at, decided_at, severity, flags, source, ci, incident, event_seq, body)`, 13)
 	w.attachments = insert(`INSERT OR IGNORE INTO attachments (revision, at, fingerprint, detached, incident, ci, body)`, 7)
 	w.traces = insert(`INSERT OR IGNORE INTO by_fingerprint (fingerprint, kind, number)`, 3)
 	w.firing = insert(`INSERT OR IGNORE INTO firing (revision, fingerprint)`, 2)
 	w.incidents = insert(`INSERT OR IGNORE INTO incidents (id, revision, at, body)`, 4)
 	w.links = insert(`INSERT OR IGNORE INTO links (revision, at, "from", "to", kind, by, removed)`, 7)
-	w.cis = insert(`INSERT OR IGNORE INTO cis (id, revision, retired, body)`, 4)
-	w.relations = insert(`INSERT OR IGNORE INTO relations ("from", "to", type, revision, retired, body)`, 6)
+	w.cis = insert(`INSERT OR IGNORE INTO cis (id, revision, at, body)`, 4)
+	w.relations = insert(`INSERT OR IGNORE INTO relations ("from", "to", type, revision, at, body)`, 6)
 	w.deliveries = insert(`INSERT OR IGNORE INTO deliveries (key, receiver, incident, revision, notice, at, state, attempts, next_attempt, done_at, last_error)`, 11)
 	w.unfire = prepare(`DELETE FROM firing WHERE revision = ?`)
 	w.tick = prepare(`INSERT OR IGNORE INTO ticks (at) VALUES (?)`)
 	w.counts = prepare(`INSERT INTO accounting (source, stored, deduplicated, rejected) VALUES (?, ?, ?, ?)
 		ON CONFLICT (source) DO UPDATE SET stored = stored + excluded.stored,
 		deduplicated = deduplicated + excluded.deduplicated, rejected = rejected + excluded.rejected`)
-	w.latest = prepare(`INSERT INTO incidents_latest (id, revision, at, opened_at, closed_at, status, severity, priority, assignee, title)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	w.latest = prepare(`INSERT INTO incidents_latest (id, revision, at, opened_at, closed_at, status, severity, priority, assignee, merged_into, title)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, opened_at = excluded.opened_at,
 		closed_at = excluded.closed_at, status = excluded.status, severity = excluded.severity, priority = excluded.priority,
-		assignee = excluded.assignee, title = excluded.title WHERE excluded.revision > revision`)
+		assignee = excluded.assignee, merged_into = excluded.merged_into, title = excluded.title WHERE excluded.revision > revision`)
 	w.state = prepare(`UPDATE state SET at = max(at, ?), event_seq = max(event_seq, ?), revision = max(revision, ?)`)
 	w.newest = prepare(`SELECT a.revision, a.firing FROM by_fingerprint t JOIN alerts a ON a.revision = t.number
 		WHERE t.fingerprint = ? AND t.kind = 1 ORDER BY t.number DESC LIMIT 1`)

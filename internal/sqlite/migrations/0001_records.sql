@@ -42,7 +42,7 @@ CREATE TABLE alerts (
     fingerprint INTEGER NOT NULL,
     firing      INTEGER NOT NULL,
     starts_at   INTEGER NOT NULL,
-    ends_at     INTEGER NOT NULL,
+    decided_at  INTEGER NOT NULL,
     severity    INTEGER NOT NULL,
     flags       INTEGER NOT NULL, -- 1 suppressed, 2 bound to no CI, 4 ambiguous
     source      TEXT NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE alerts (
     event_seq   INTEGER NOT NULL,
     body        BLOB NOT NULL
 );
-CREATE INDEX alerts_ended ON alerts (ends_at) WHERE firing = 0;
+CREATE INDEX alerts_ended ON alerts (decided_at) WHERE firing = 0;
 CREATE INDEX alerts_incident ON alerts (incident) WHERE incident <> '';
 
 -- The newest revisions of the alerts that fire. Keyed by revision and not by
@@ -113,16 +113,17 @@ CREATE TABLE incidents (
 
 -- The newest revision of each incident, and what lists filter by.
 CREATE TABLE incidents_latest (
-    id        TEXT PRIMARY KEY,
-    revision  INTEGER NOT NULL,
-    at        INTEGER NOT NULL,
-    opened_at INTEGER NOT NULL,
-    closed_at INTEGER NOT NULL,
-    status    TEXT NOT NULL,
-    severity  INTEGER NOT NULL,
-    priority  INTEGER NOT NULL,
-    assignee  TEXT NOT NULL,
-    title     TEXT NOT NULL
+    id          TEXT PRIMARY KEY,
+    revision    INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    opened_at   INTEGER NOT NULL,
+    closed_at   INTEGER NOT NULL,
+    status      TEXT NOT NULL,
+    severity    INTEGER NOT NULL,
+    priority    INTEGER NOT NULL,
+    assignee    TEXT NOT NULL,
+    merged_into TEXT NOT NULL,
+    title       TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX incidents_latest_opened ON incidents_latest (opened_at, id);
 CREATE INDEX incidents_latest_at ON incidents_latest (at);
@@ -143,7 +144,7 @@ CREATE INDEX links_to ON links ("to");
 CREATE TABLE cis (
     id       TEXT NOT NULL,
     revision INTEGER NOT NULL,
-    retired  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
     body     BLOB NOT NULL,
     PRIMARY KEY (id, revision)
 ) WITHOUT ROWID;
@@ -153,7 +154,7 @@ CREATE TABLE relations (
     "to"     TEXT NOT NULL,
     type     TEXT NOT NULL,
     revision INTEGER NOT NULL,
-    retired  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
     body     BLOB NOT NULL,
     PRIMARY KEY ("from", "to", type, revision)
 ) WITHOUT ROWID;

@@ -1,0 +1,162 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// minRetention is the least that is kept: a restart needs the incidents
+	// of the day, lest an ID is given twice.
+	minRetention = 24 * time.Hour
+	// ticksKept is how long a batch is known by its time. A batch whose
+	// outcome is unknown is sent again at once, not days later.
+	ticksKept = 24 * time.Hour
+	// retainRows is how many rows one transaction deletes, so that Append
+	// waits some milliseconds for it at most.
+	retainRows = 500
+)
+
+// Retain deletes what is older than Options.Retention at now and returns how
+// many records these were. It is called now and then, at most by one at a time.
+//
+// Kept, however old, is what something still needs: incidents that are not
+// closed or merged, or merged into one that is kept, or with a pending
+// delivery, with their whole timeline and attachments; the newest revision of
+// alerts that fire or belong to such an incident, and the events of what is
+// kept. The estate is kept whole: its history is small and says what an old
+// explanation meant.
+func (s *Store) Retain(ctx context.Context, now time.Time) (deleted int64, err error) {
+	if s.opt.Retention <= 0 {
+		return 0, nil
+	}
+	cut := micros(now.Add(-max(s.opt.Retention, minRetention)))
+	defer func() { s.metrics.deleted.Add(float64(deleted)) }()
+	for _, p := range retentions {
+		n, err := s.retain(ctx, p, cut)
+		deleted += n
+		if err != nil {
+			return deleted, fmt.Errorf("delete old %s: %w", p.table, err)
+		}
+	}
+	err = s.update(ctx, opRetain, func() error {
+		for _, query := range []string{
+			`DELETE FROM ticks WHERE at < (SELECT at FROM state) - ?`,
+			`DELETE FROM last_sightings WHERE last_seen < (SELECT at FROM state) - ? AND NOT EXISTS (
+				SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = last_sightings.fingerprint AND t.kind = 1)`,
+		} {
+			if _, err := s.w.conn.ExecContext(ctx, query, ticksKept.Microseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return deleted, err
+}
+
+// purge says what of a table may go. Rows are visited by ascending key.
+type purge struct {
+	table string
+	key   string // an integer column
+	// old bounds the rows to look at, with one parameter, the time; spare are
+	// those of them that nothing needs. Both speak of the table as r.
+	old, spare string
+	// with is deleted with each row, given the two columns of parts.
+	parts, with string
+}
+
+// The order matters: what falls with an incident is spared as long as it stands.
+var retentions = []purge{
+	{
+		table: "deliveries", key: "n", parts: "n, n",
+		old:   `r.at < ?1 AND r.state <> 'pending'`,
+		spare: `1`,
+	}, {
+		table: "incidents", key: "n", parts: "id, revision",
+		old: `r.at < ?1`,
+		spare: `EXISTS (SELECT 1 FROM incidents_latest l WHERE l.id = r.id AND l.at < ?1 AND l.status IN ('closed', 'merged')
+			AND NOT EXISTS (SELECT 1 FROM incidents_latest m WHERE l.merged_into <> '' AND m.id = l.merged_into))
+			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'pending' AND d.incident = r.id)`,
+		with: `DELETE FROM incidents_latest WHERE id = ? AND revision = ?`,
+	}, {
+		table: "attachments", key: "revision", parts: "fingerprint, revision",
+		old:   `r.at < ?1`,
+		spare: `NOT EXISTS (SELECT 1 FROM incidents_latest l WHERE l.id = r.incident)`,
+		with:  `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 2 AND number = ?`,
+	}, {
+		table: "links", key: "revision", parts: "revision, revision",
+		old: `r.at < ?1`,
+		spare: `(r.removed = 1 OR EXISTS (SELECT 1 FROM links n WHERE n."from" = r."from" AND n."to" = r."to" AND n.kind = r.kind
+				AND n.revision > r.revision)
+			OR r."from" LIKE 'incident:%' AND NOT EXISTS (SELECT 1 FROM incidents_latest l WHERE 'incident:' || l.id = r."from"))`,
+	}, {
+		table: "alerts", key: "revision", parts: "fingerprint, revision",
+		old: `r.at < ?1`,
+		spare: `r.revision NOT IN (SELECT revision FROM firing) AND (
+			EXISTS (SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = r.fingerprint AND t.kind = 1 AND t.number > r.revision)
+			OR NOT EXISTS (SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = r.fingerprint AND t.kind = 2))`,
+		with: `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 1 AND number = ?`,
+	}, {
+		table: "events", key: "seq", parts: "fingerprint, seq",
+		old: `r.at < ?1`,
+		spare: `NOT EXISTS (SELECT 1 FROM by_fingerprint t CROSS JOIN alerts a ON a.revision = t.number
+			WHERE t.fingerprint = r.fingerprint AND t.kind = 1 AND a.event_seq = r.seq)`,
+		with: `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 0 AND number = ?`,
+	},
+}
+
+func (s *Store) retain(ctx context.Context, p purge, cut int64) (deleted int64, err error) {
+	// Looking for rows holds up nobody; only deleting them takes the lock, and
+	// there the conditions are looked at again.
+	fill := strings.NewReplacer("$table", p.table, "$key", p.key, "$old", p.old, "$spare", p.spare, "$parts", p.parts, "$limit", text(retainRows)).Replace
+	find := fill(`SELECT max(k) FROM (SELECT r.$key AS k FROM $table r
+		WHERE $old AND r.$key > ?2 AND r.$key < ?3 AND $spare ORDER BY r.$key LIMIT $limit)`)
+	remove := fill(`DELETE FROM $table AS r WHERE $old AND r.$key > ?2 AND r.$key <= ?3 AND $spare RETURNING $parts`)
+	first := fill(`SELECT $key FROM $table WHERE at >= ? ORDER BY $key LIMIT 1`)
+	// Numbers rise with time, so nothing beyond the first young row is old.
+	end := int64(1<<63 - 1)
+	err = s.each(ctx, s.readDB, first, []any{cut},
+		func(rows *sql.Rows) (bool, error) { return false, rows.Scan(&end) })
+	for low := int64(-1 << 62); err == nil; {
+		var high sql.NullInt64
+		err = s.each(ctx, s.readDB, find, []any{cut, low, end}, func(rows *sql.Rows) (bool, error) { return false, rows.Scan(&high) })
+		if err != nil || !high.Valid {
+			break
+		}
+		var n int64
+		err = s.update(ctx, opRetain, func() (err error) {
+			n, err = s.remove(ctx, p, remove, []any{cut, low, high.Int64})
+			return err
+		})
+		deleted += n
+		low = high.Int64
+	}
+	return deleted, err
+}
+
+func (s *Store) remove(ctx context.Context, p purge, query string, args []any) (int64, error) {
+	var gone [][2]any
+	err := s.each(ctx, s.w.conn, query, args, func(rows *sql.Rows) (bool, error) {
+		var parts [2]any
+		err := rows.Scan(&parts[0], &parts[1])
+		gone = append(gone, parts)
+		return true, err
+	})
+	if err != nil || p.with == "" {
+		return int64(len(gone)), err
+	}
+	st, err := s.w.conn.PrepareContext(ctx, p.with)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	for _, parts := range gone {
+		if _, err := st.ExecContext(ctx, parts[:]...); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(gone)), nil
+}
