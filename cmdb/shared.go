@@ -1,5 +1,10 @@
 package cmdb
 
+import (
+	"maps"
+	"slices"
+)
+
 // SharedKey is a key that several CIs have.
 type SharedKey struct {
 	Kind  string
@@ -14,8 +19,11 @@ type SharedKey struct {
 func (s *Snapshot) SharedKeys(most int) []SharedKey {
 	x := newKeyIndex(s)
 	var out []SharedKey
+	var kinds []string
 	for i, c := range s.All() {
-		for _, kind := range eitherKeys(c.Keys, nil) {
+		kinds = slices.AppendSeq(kinds[:0], maps.Keys(c.Keys))
+		slices.Sort(kinds)
+		for _, kind := range kinds {
 			if kind == KeyName {
 				continue
 			}
@@ -23,17 +31,21 @@ func (s *Snapshot) SharedKeys(most int) []SharedKey {
 				if most > 0 && len(out) == most {
 					return out
 				}
-				var with []string
-				first := true
-				x.find(s, newQuery(v), x.kind(kind), true, func(j int32) bool {
-					if len(with) == 0 && j != i {
-						first = false // reported with an earlier CI
-						return false
+				q, k := newQuery(v), x.kind(kind)
+				first, n := int32(-1), 0
+				x.find(s, q, k, true, func(j int32) bool {
+					if n == 0 {
+						first = j
 					}
-					with = append(with, s.cis[j].ID)
-					return len(with) < maxAmbiguous
+					n++
+					return n < 2
 				})
-				if first && len(with) > 1 {
+				if n > 1 && first == i { // else reported with an earlier CI
+					with := make([]string, 0, maxAmbiguous)
+					x.find(s, q, k, true, func(j int32) bool {
+						with = append(with, s.cis[j].ID)
+						return len(with) < maxAmbiguous
+					})
 					out = append(out, SharedKey{kind, v, with})
 				}
 			}

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"hash/maphash"
 	"slices"
 	"strconv"
 
@@ -11,18 +12,23 @@ import (
 type parser struct {
 	names     []string // of the inputs; the last is the one being read
 	cis       chunks[cmdb.CI]
-	relations chunks[cmdb.Relation]
+	relations relations
 	ciAt      []place
 	relAt     []place
 	mistakes  cmdb.Mistakes
 	strings   interner
+	shared    sharer
 }
 
-func newParser() *parser { return &parser{strings: newInterner()} }
+func newParser() *parser {
+	return &parser{strings: newInterner(), shared: sharer{hash: maphash.MakeSeed()}}
+}
 
+// estate ends the parsing; what only parsing needs is let go.
 func (p *parser) estate() Estate {
-	return Estate{CIs: p.cis.flatten(), Relations: p.relations.flatten(),
-		Positions: Positions{names: p.names, cis: p.ciAt, relations: p.relAt}}
+	p.relations.texts = p.strings.texts
+	p.strings = interner{}
+	return Estate{CIs: p.cis.flatten(), Positions: Positions{names: p.names, cis: p.ciAt, relations: p.relAt}}
 }
 
 func (p *parser) place(line, col int32) place {
@@ -158,7 +164,7 @@ func (p *parser) relation(v *value) {
 }
 
 func (p *parser) addRelation(r cmdb.Relation, line, col int32) {
-	p.relations.add(r)
+	p.relations.add(r, &p.strings)
 	p.relAt = append(p.relAt, p.place(line, col))
 }
 
@@ -262,7 +268,7 @@ func (p *parser) attributes(v *value) map[string]string {
 	if len(out) == 0 {
 		return nil
 	}
-	return out
+	return p.shared.share(out)
 }
 
 func (p *parser) flatten(out map[string]string, prefix string, v *value) {

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tocsin/cmdb"
 )
 
-// Estate is what files hold: CIs and relations in the order of the files.
+// Estate is what files hold: CIs and relations in the order of the files. CIs
+// with the same attributes may share one map, so none may be modified in place.
 type Estate struct {
 	CIs       []cmdb.CI
 	Relations []cmdb.Relation
@@ -38,6 +41,11 @@ func (p *Positions) CI(i int) string { return p.text(p.cis[i]) }
 
 // Relation is the position of Estate.Relations[i].
 func (p *Positions) Relation(i int) string { return p.text(p.relations[i]) }
+
+// Positions are the positions in the terms of package cmdb.
+func (p *Positions) Positions() cmdb.Positions {
+	return cmdb.Positions{CI: p.CI, Relation: p.Relation}
+}
 
 func (p *Positions) text(at place) string {
 	return fmt.Sprintf("%s:%d:%d", p.names[at.file], at.line, at.col)
@@ -105,6 +113,11 @@ func Load(paths ...string) (Estate, []Warning, error) {
 		return Estate{}, nil, err
 	}
 	e := p.estate()
+	// The snapshot comes first, since building it needs memory of its own.
+	if err := e.build(p.relations.list.n, p.relations.all()); err != nil {
+		return Estate{}, nil, err
+	}
+	e.Relations = p.relations.flatten()
 	warnings, err := e.Check()
 	if err != nil {
 		return Estate{}, nil, err
@@ -134,7 +147,9 @@ func Parse(r io.Reader, name string, format Format) (Estate, error) {
 	if err := errors.Join(p.parse(r, name, format), p.mistakes.Err()); err != nil {
 		return Estate{}, err
 	}
-	return p.estate(), nil
+	e := p.estate()
+	e.Relations = p.relations.flatten()
+	return e, nil
 }
 
 // ParseYAML is [Parse] for YAML.
@@ -179,10 +194,17 @@ func (e *Estate) Snapshot() (*cmdb.Snapshot, error) {
 	if e.snap != nil {
 		return e.snap, nil
 	}
-	s, err := cmdb.NewAt(e.CIs, e.Relations, cmdb.Positions{CI: e.Positions.CI, Relation: e.Positions.Relation})
-	if err != nil {
+	if err := e.build(len(e.Relations), slices.Values(e.Relations)); err != nil {
 		return nil, err
 	}
+	return e.snap, nil
+}
+
+func (e *Estate) build(n int, relations iter.Seq[cmdb.Relation]) error {
+	s, err := cmdb.NewFrom(e.CIs, n, relations, e.Positions.Positions())
+	if err != nil {
+		return err
+	}
 	e.snap = s
-	return s, nil
+	return nil
 }

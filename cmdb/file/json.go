@@ -39,6 +39,10 @@ type jsonReader struct {
 	p     *parser
 	lines *lineReader
 	dec   *jsontext.Decoder
+	// lists and fields are used again for each CI and relation, which copy
+	// what they keep.
+	lists  pool[value]
+	fields pool[field]
 }
 
 func (j *jsonReader) document() error {
@@ -107,6 +111,8 @@ func (j *jsonReader) elements(name string, take func(*value)) error {
 		return err
 	}
 	for j.dec.PeekKind() != jsontext.KindEndArray {
+		j.lists.reset()
+		j.fields.reset()
 		v, err := j.value(0)
 		if err != nil {
 			return err
@@ -126,6 +132,7 @@ func (j *jsonReader) value(depth int) (value, error) {
 			return v, err
 		}
 		v.kind = list
+		at := j.lists.take(&v.list)
 		for j.dec.PeekKind() != jsontext.KindEndArray {
 			x, err := j.value(depth + 1)
 			if err != nil {
@@ -133,6 +140,7 @@ func (j *jsonReader) value(depth int) (value, error) {
 			}
 			v.list = append(v.list, x)
 		}
+		j.lists.put(at, v.list)
 		_, err := j.dec.ReadToken()
 		return v, err
 	case jsontext.KindBeginObject:
@@ -140,9 +148,7 @@ func (j *jsonReader) value(depth int) (value, error) {
 			return v, err
 		}
 		v.kind = object
-		if depth == 0 {
-			v.fields = make([]field, 0, 8)
-		}
+		at := j.fields.take(&v.fields)
 		for j.dec.PeekKind() != jsontext.KindEndObject {
 			name, err := j.value(depth + 1)
 			if err != nil {
@@ -154,6 +160,7 @@ func (j *jsonReader) value(depth int) (value, error) {
 			}
 			v.fields = append(v.fields, field{name.text, name.line, name.col, x})
 		}
+		j.fields.put(at, v.fields)
 		_, err := j.dec.ReadToken()
 		return v, err
 	default:
