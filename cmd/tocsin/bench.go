@@ -80,6 +80,7 @@ func newBenchCommand() *cobra.Command {
 		}
 		return err
 	}
+	cmd.AddCommand(newBenchCompareCommand())
 	return cmd
 }
 

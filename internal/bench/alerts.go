@@ -96,7 +96,7 @@ func (g *generator) appendAlert(b []byte, seq int, ends string) []byte {
 	b = append(b, g.starts...)
 	b = append(b, `","endsAt":"`...)
 	b = append(b, ends...)
-	return append(b, `","generatorURL":"http://prometheus.example.com:9090/graph?g0.expr=sum+by+%28pod%29+%28rate%28container_cpu_usage_seconds_total%5B5m%5D%29%29+%3E+0.9&g0.tab=1"}`...)
+	return append(b, `","generatorURL":"http://prometheus.example.com:9090/graph?g0.expr=rate%28container_cpu_usage_seconds_total%5B5m%5D%29+%3E+0.9"}`...)
 }
 
 // appendLabels appends the 11 labels of an alert.
@@ -136,7 +136,7 @@ func appendAnnotations(b []byte, id, value int) []byte {
 	b = append(b, services[id/5%len(services)]...)
 	b = append(b, `-backend-6c9f7d5b48-`...)
 	b = strconv.AppendInt(b, int64(id), 36)
-	b = append(b, ` is over its limit","description":"The usage of sum by (pod) (rate(container_cpu_usage_seconds_total{image!=\"\"}[5m])) has been over 90 % for 10 minutes, last value 0.9`...)
+	b = append(b, ` is over its limit","description":"The rate of container_cpu_usage_seconds_total{image!=\"\"} has been over 90 % for 10 minutes, now 0.9`...)
 	b = strconv.AppendInt(b, int64(value), 10)
 	b = append(b, `. Requests may be slow or fail.","runbook_url":"https://runbooks.example.com/kubernetes/`...)
 	b = append(b, rule...)
