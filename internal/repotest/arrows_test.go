@@ -32,6 +32,7 @@ var arrows = []struct {
 	// Adapters know the core and never each other, so that any of them can be
 	// replaced alone. httpdoor is what all doors over HTTP have in common.
 	{"ingest/*", []string{"ingest", "ingest/httpdoor"}},
+	{"cmdb/*", []string{"cmdb"}},
 	{"correlate/correlatetest", core},
 	{"internal/repotest", nil},
 	{"internal/peers", nil},
