@@ -78,6 +78,7 @@ func TestReconcile(t *testing.T) {
 		{ID: "same", Source: "file", Owner: "x", Keys: map[string][]string{"ip": {"1"}}},
 		{ID: "taken", Source: "cloud", Owner: "x", Attributes: map[string]string{"a": "1", "b": "2"}},
 	},
+		Relation{From: "gone", To: "kept", Type: "t", Source: "cloud"},
 		Relation{From: "same", To: "gone", Type: "t", Source: "cloud"},
 		Relation{From: "same", To: "kept", Type: "t", Source: "file"},
 		Relation{From: "taken", To: "same", Type: "t", Source: "file"},
@@ -95,12 +96,12 @@ func TestReconcile(t *testing.T) {
 		CIs: CIDiff{New: []string{"new"}, Retired: []string{"gone"}, Unchanged: 1, Changed: []CIChange{
 			{ID: "taken", Fields: []string{"owner", "attributes.a", "attributes.b", "attributes.c"}, TakenFrom: "cloud"}}},
 		Relations: RelationDiff{New: []RelationRef{{From: "new", To: "kept", Type: "t"}}, Changed: []RelationRef{{From: "taken", To: "same", Type: "t"}},
-			Retired: []RelationRef{{From: "same", To: "gone", Type: "t", TakenFrom: "cloud"}, {From: "same", To: "kept", Type: "t"}}},
+			Retired: []RelationRef{{From: "gone", To: "kept", Type: "t", TakenFrom: "cloud"}, {From: "same", To: "gone", Type: "t", TakenFrom: "cloud"}, {From: "same", To: "kept", Type: "t"}}},
 	}
 	if d := cmp.Diff(want, diff); d != "" {
 		t.Errorf("diff (-want +got):\n%s", d)
 	}
-	if got, want := diff.String(), "CIs: 1 new, 1 changed, 1 retired, 1 unchanged; relations: 1 new, 1 changed, 2 retired, 0 unchanged"; got != want {
+	if got, want := diff.String(), "CIs: 1 new, 1 changed, 1 retired, 1 unchanged; relations: 1 new, 1 changed, 3 retired, 0 unchanged"; got != want {
 		t.Errorf("summary %q, want %q", got, want)
 	}
 	for _, c := range change.CIs {
