@@ -116,10 +116,8 @@ func (x *keyIndex) find(s *Snapshot, q query, kind int32, fold bool, yield func(
 	b := x.bucket(q.hash)
 	last := int32(-1)
 	for _, e := range x.entries[x.at[b]:x.at[b+1]] {
-		if e.hash != q.hash || e.ci == last || !(e.kind == kind || kind == kindAny && e.kind != kindName) {
-			continue
-		}
-		if x.matches(s.cis[e.ci], e.kind, q, fold) {
+		asked := e.kind == kind || kind == kindAny && e.kind != kindName
+		if asked && e.hash == q.hash && e.ci != last && x.matches(s.cis[e.ci], e.kind, q, fold) {
 			last = e.ci
 			if !yield(e.ci) {
 				return

@@ -6,6 +6,8 @@ import (
 )
 
 // Mistake is one thing wrong with an estate or a change of it.
+//
+//nolint:errname // it is one line of a report first, and an error so that errors.Join takes it
 type Mistake struct {
 	Kind MistakeKind
 	// Position is where: "cis[3]" or "relations[7]" counted from 0, or
@@ -73,7 +75,7 @@ func (m *Mistakes) Err() error {
 // parser returned; nil when the error is of another kind.
 func MistakesOf(err error) []*Mistake {
 	var out []*Mistake
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, to find all and not the first
 	case *Mistake:
 		out = append(out, e)
 	case interface{ Unwrap() []error }:

@@ -91,10 +91,10 @@ func (c *csvReader) row(row []string) {
 		c.header(row, csvCIs, csvCIColumns, "id", "class")
 		return
 	}
-	switch c.kind {
-	case csvUnknown:
+	if c.kind == csvUnknown {
 		return
-	case csvNone:
+	}
+	if c.kind == csvNone {
 		c.kind = csvUnknown
 		c.p.bad(cmdb.MistakeMissing, line, col, "there is no header row; want id,class,… or from,to,type,…")
 		return

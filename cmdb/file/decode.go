@@ -275,10 +275,10 @@ func (p *parser) flatten(out map[string]string, prefix string, v *value) {
 	for i := range v.fields {
 		f := &v.fields[i]
 		name := prefix + f.name
-		switch f.value.kind {
-		case null:
+		if f.value.kind == null {
 			continue
-		case object:
+		}
+		if f.value.kind == object {
 			p.flatten(out, name+".", &f.value)
 			continue
 		}

@@ -199,6 +199,8 @@ func (j *jsonReader) scalar(depth int) (value, error) {
 		v.kind, v.text = number, j.p.strings.value(raw)
 	case jsontext.KindTrue, jsontext.KindFalse:
 		v.kind, v.text = boolean, j.p.strings.value(raw)
+	default:
+		v.kind = null
 	}
 	return v, nil
 }

@@ -142,6 +142,7 @@ func (y *yamlReader) value(n *yaml.Node, depth int) value {
 	case yaml.MappingNode:
 		v.kind = object
 		y.fields(&v, n, depth)
+	case yaml.DocumentNode: // a document cannot stand within a document
 	case yaml.ScalarNode:
 		v.text = y.p.strings.id([]byte(n.Value))
 		switch n.ShortTag() {
