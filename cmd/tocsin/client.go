@@ -19,6 +19,10 @@ import (
 	"tocsin/internal/api"
 )
 
+// patience is how long an answer may take: long enough for the import of a
+// large estate, short enough for a script to notice a server that hangs.
+const patience = 5 * time.Minute
+
 const defaultServer = "http://127.0.0.1:9094"
 
 func addServerFlags(root *cobra.Command) {
@@ -61,7 +65,7 @@ func newClient(cmd *cobra.Command) (*client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usageError{fmt.Errorf("--server %q: want an address such as %s", server, defaultServer)}
 	}
-	return &client{base: u, user: user, http: &http.Client{}}, nil
+	return &client{base: u, user: user, http: &http.Client{Timeout: patience}}, nil
 }
 
 // completionClient gives up soon, for somebody waits with the Tab key pressed.

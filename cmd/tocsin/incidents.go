@@ -150,14 +150,29 @@ func incidentsShow() *cobra.Command {
 			return err
 		}
 		var alerts api.List[ingest.Alert]
-		if !wantsJSON(cmd) && *n > 0 {
-			q := url.Values{"limit": {fmt.Sprint(min(*n, 1000))}}
-			if _, err := c.get(cmd.Context(), path("incidents", inc.ID, "alerts"), q, &alerts); err != nil {
+		var links api.List[correlate.Link]
+		if !wantsJSON(cmd) {
+			if _, err := c.get(cmd.Context(), path("incidents", inc.ID, "links"), nil, &links); err != nil {
 				return err
+			}
+			if *n > 0 {
+				q := url.Values{"limit": {fmt.Sprint(min(*n, 1000))}}
+				if _, err := c.get(cmd.Context(), path("incidents", inc.ID, "alerts"), q, &alerts); err != nil {
+					return err
+				}
 			}
 		}
 		return render(cmd, raw, func(p *printer) {
+			if asked := incidentID(args[0]); asked != inc.ID {
+				fmt.Fprintf(p, "%s was merged into %s\n\n", visible(asked), visible(inc.ID))
+			}
 			p.incident(&inc)
+			if len(links.Items) > 0 {
+				fmt.Fprint(p, "\nLINKS\n")
+				for _, l := range links.Items {
+					p.row(l.From, l.Kind, l.To, l.By)
+				}
+			}
 			if len(alerts.Items) > 0 {
 				fmt.Fprintf(p, "\nALERTS (%s)\n", alertCount(inc.Alerts))
 				p.alerts(alerts.Items)

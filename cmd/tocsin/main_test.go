@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"flag"
+	"fmt"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 
 // TestScript runs testdata/script. The scripts of a feature begin with its
 // name. Each has a server of its own, at $TOCSIN_SERVER, on which the story of
-// tell was played; $INCIDENT is the incident it made.
+// tell was played; $INCIDENT is the incident of the feed and $OTHER that of the
+// lonely server.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -46,10 +47,18 @@ func TestScript(t *testing.T) {
 			env.Defer(s.stop)
 			env.Setenv("TOCSIN_SERVER", s.http.URL)
 			env.Setenv("USER", "ann")
-			id, err := s.tell()
-			env.Setenv("INCIDENT", id)
-			env.Setenv("incident", strings.ToLower(id)) // as typed in a hurry
-			return err
+			if err := s.tell(); err != nil {
+				return err
+			}
+			for name, ci := range map[string]string{"INCIDENT": "feed-a", "OTHER": "lonely"} {
+				id, err := s.incidentOn(ci)
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, id)
+				env.Setenv(strings.ToLower(name), strings.ToLower(id)) // as typed in a hurry
+			}
+			return nil
 		},
 	})
 }
@@ -95,9 +104,9 @@ func startStory(db string) (*story, error) {
 
 // tell plays the story: a feed fails, and the rack that hangs on it; an alert
 // nobody knows the host of; a hostile one.
-func (s *story) tell() (incident string, err error) {
+func (s *story) tell() error {
 	ctx := context.Background()
-	err = s.driver.ChangeEstate(ctx, func(*cmdb.Snapshot) (cmdb.Change, error) {
+	err := s.driver.ChangeEstate(ctx, func(*cmdb.Snapshot) (cmdb.Change, error) {
 		cis := []cmdb.CI{
 			{ID: "feed-a", Class: "feed", Name: "Feed A", Owner: "facility", Criticality: cmdb.CriticalityHigh},
 			{ID: "rack/1", Class: "rack", Owner: "facility"},
@@ -114,7 +123,7 @@ func (s *story) tell() (incident string, err error) {
 		return cmdb.Change{CIs: cis, Relations: relations}, nil
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
 	hourAgo := time.Now().Add(-time.Hour).Truncate(time.Second)
 	alert := func(summary string, severity ingest.Severity, labels ...string) ingest.Event {
@@ -127,12 +136,16 @@ func (s *story) tell() (incident string, err error) {
 		alert("probe failed", ingest.Unknown, "alertname", "Unheard", "instance", "10.9.8.7:9100"),
 		alert("clear \x1b[2J screen\nand forge a line \u202e", ingest.Info, "alertname", "Hostile", "ci", "lonely"),
 	}, nil)
+	return err
+}
+
+func (s *story) incidentOn(ci string) (string, error) {
+	items, _, err := s.store.Incidents(context.Background(), correlate.IncidentQuery{CI: ci})
 	if err != nil {
 		return "", err
 	}
-	items, _, err := s.store.Incidents(ctx, correlate.IncidentQuery{CI: "feed-a"})
-	if err != nil || len(items) != 1 {
-		return "", cmp.Or(err, os.ErrNotExist)
+	if len(items) != 1 {
+		return "", fmt.Errorf("%d incidents on %s, want 1", len(items), ci)
 	}
 	return items[0].ID, nil
 }

@@ -95,6 +95,9 @@ type Server struct {
 	started time.Time
 	mux     *http.ServeMux
 	routes  []route
+	// origin keeps the web pages an operator happens to visit from sending
+	// commands through the operator's browser to a server on loopback.
+	origin *http.CrossOriginProtection
 }
 
 // route is one operation. The OpenAPI document lists the same ones; a test
@@ -121,7 +124,7 @@ func New(opt Options) *Server {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opt: opt, started: opt.Now(), mux: http.NewServeMux()}
+	s := &Server{opt: opt, started: opt.Now(), mux: http.NewServeMux(), origin: http.NewCrossOriginProtection()}
 	s.routes = slices.Concat(s.incidentRoutes(), s.alertRoutes(), s.estateRoutes(), s.otherRoutes())
 	m := newMetrics(opt.Registerer)
 	for _, rt := range s.routes {
@@ -141,6 +144,9 @@ func (s *Server) serve(rt route) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := checkQuery(r, rt.query)
+		if s.origin.Check(r) != nil {
+			err = &Error{Code: CodeForbidden, Message: "a browser sends this from a page of another site", Hint: "send it from the server's own address"}
+		}
 		if err == nil {
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			err = rt.handle(w, r)

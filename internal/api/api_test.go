@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -50,6 +51,8 @@ func TestErrors(t *testing.T) {
 	f("GET", "/explain?incident=x", "", 400, Error{Code: CodeInvalid, Field: "alert", Message: "is missing; give the fingerprint of an alert"})
 	f("GET", "/incidents/NO", "", 404, Error{Code: CodeNotFound, Message: "incident NO: not found"})
 	f("GET", "/nothing", "", 404, Error{Code: CodeNotFound, Message: "no such path: /api/v1/nothing", Hint: "see /api/v1/openapi.yaml"})
+	f("POST", "/incidents/"+feed+"/commands", `{"command":"close"}`, 403, Error{Code: CodeForbidden, Message: "a browser sends this from a page of another site"},
+		"Origin", "https://evil.example")
 	f("PUT", "/incidents/NO/commands", "{}", 405, Error{Code: CodeMethod, Message: "PUT is not possible here", Hint: "use POST"})
 	f("POST", "/incidents/"+feed+"/commands", "", 400, Error{Code: CodeInvalid, Message: "the body is empty; want a JSON object"})
 	f("POST", "/incidents/"+feed+"/commands", `{"command":"acknowledge","coment":"x"}`, 400, Error{Code: CodeInvalid, Field: "coment", Message: "unknown field"})
@@ -263,4 +266,36 @@ tocsin_http_requests_total{code="404",handler="unknown"} 2
 	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
+}
+
+// FuzzRequest: whatever a body, a query or an ID holds, the answer is JSON as
+// documented, and never our own fault.
+func FuzzRequest(f *testing.F) {
+	f.Add("/incidents", "match="+url.QueryEscape(`{a=~"b"}`)+"&from=-1d", "")
+	f.Add("/incidents/"+feed+"/commands", "", `{"command":"hold","until":"2026-01-01T00:00:00Z","incidents":null,"link":{"from":"ci:a"}}`)
+	f.Add("/cis/a%2F..%2Fb", "limit=9&cursor=_w", `{"class":"server","keys":{"ip":["::1"]},"criticality":"high","at":"0000-01-01T00:00:00Z"}`)
+	f.Add("/relations", "", `{"from":"shop","to":"alone","type":"runs_on","group":"g","need":-1}`)
+	f.Add("/impact", "hops=2", `{"failed":["shop","\u0000"]}`)
+	f.Add("/alerts/00000000000000aa/events", "at=now", "")
+	f.Add("/cmdb/import", "source=a&format=json", `[{"id":"x","class":""}]`)
+	f.Fuzz(func(t *testing.T, path, query, body string) {
+		u, err := url.Parse(Prefix + path)
+		if err != nil || !strings.HasPrefix(path, "/") {
+			t.Skip()
+		}
+		u.RawQuery = query
+		s := newServer(newFake())
+		for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+			req := httptest.NewRequest(method, Prefix+"/status", strings.NewReader(body))
+			req.URL = u
+			rec := httptest.NewRecorder()
+			s.ServeHTTP(rec, req)
+			if rec.Code >= 500 {
+				t.Fatalf("%s %s %q: %d %s", method, u, body, rec.Code, rec.Body)
+			}
+			if rec.Code >= 400 && !json.Valid(rec.Body.Bytes()) {
+				t.Fatalf("%s %s %q: %d %s", method, u, body, rec.Code, rec.Body)
+			}
+		}
+	})
 }

@@ -20,6 +20,7 @@ type Code string
 // The kinds of errors.
 const (
 	CodeInvalid    Code = "invalid"          // 400
+	CodeForbidden  Code = "forbidden"        // 403
 	CodeNotFound   Code = "not_found"        // 404
 	CodeMethod     Code = "method"           // 405
 	CodeState      Code = "not_possible_now" // 409
@@ -108,6 +109,8 @@ func (c Code) status() int {
 	switch c {
 	case CodeInvalid:
 		return http.StatusBadRequest
+	case CodeForbidden:
+		return http.StatusForbidden
 	case CodeNotFound:
 		return http.StatusNotFound
 	case CodeMethod:

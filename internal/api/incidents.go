@@ -222,15 +222,29 @@ func (s *Server) do(r *http.Request, cmd correlate.Command) (correlate.Incident,
 		_, body := statusOf(err)
 		// The command was refused whatever the reading says; without it the
 		// answer only lacks the number.
-		if cur, rerr := s.opt.Reader.Incident(r.Context(), cmd.Incident); rerr == nil {
-			body.Revision = cur.Revision
-		}
+		body.Revision = s.newest(r, cmd.Incident)
 		return inc, &body
 	}
 	if err != nil {
 		return inc, fmt.Errorf("%s: %w", cmd.Kind, err)
 	}
 	return inc, nil
+}
+
+// newest is the revision of what an ID means now: a command to a merged
+// incident goes to the one it was merged into. 0 when it cannot be read.
+func (s *Server) newest(r *http.Request, id string) int64 {
+	for range 100 { // merges make no circle; this is for a store that does
+		inc, err := s.opt.Reader.Incident(r.Context(), id)
+		switch {
+		case err != nil:
+			return 0
+		case inc.Status != correlate.Merged || inc.MergedInto == "":
+			return inc.Revision
+		}
+		id = inc.MergedInto
+	}
+	return 0
 }
 
 // commandMistakes names the field of the first mistake and lists them all.

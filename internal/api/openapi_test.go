@@ -37,6 +37,10 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	f := newFake()
+	return &harness{fake: f, t: t, s: newServer(f), doc: document(t, true), seen: map[string]bool{}}
+}
+
+func newServer(f *fake) *Server {
 	read := func(_, name string, r io.Reader) (out EstateFile, err error) {
 		if err := json.NewDecoder(r).Decode(&out.CIs); err != nil {
 			return out, &cmdb.Mistake{Kind: cmdb.MistakeSyntax, Position: name + ":1:1", Detail: err.Error()}
@@ -44,8 +48,7 @@ func newHarness(t *testing.T) *harness {
 		out.Positions.CI = func(i int) string { return fmt.Sprintf("%s:%d", name, i+1) }
 		return out, nil
 	}
-	s := New(Options{Reader: f, Commander: f, Explainer: f, Estate: f, Outbox: f, ReadEstate: read, Version: "test", Store: "maps", Now: nowFunc})
-	return &harness{fake: f, t: t, s: s, doc: document(t, true), seen: map[string]bool{}}
+	return New(Options{Reader: f, Commander: f, Explainer: f, Estate: f, Outbox: f, ReadEstate: read, Version: "test", Store: "maps", Now: nowFunc})
 }
 
 // document loads the document. Strict, it does not allow what it does not
