@@ -92,7 +92,7 @@ func document(data []byte, m *mistakes) *yaml.Node {
 var yamlLine = regexp.MustCompile(`^line ([0-9]+): `)
 
 // syntax reports that the file is no YAML. The library tells the line only,
-// and not always.
+// not always, and sometimes the one before.
 func (m *mistakes) syntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	p := position{1, 1}
@@ -102,7 +102,7 @@ func (m *mistakes) syntax(err error) {
 		}
 		text = text[len(found[0]):]
 	}
-	m.add(p, "", "not YAML: %s", text)
+	m.add(p, "", "not YAML here or close by: %s", text)
 }
 
 // resolve makes relative paths relative to dir.

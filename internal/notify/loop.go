@@ -16,7 +16,6 @@ import (
 type loop struct {
 	Receiver
 	outbox  Outbox
-	history History
 	metrics *metrics
 	log     *slog.Logger
 	wake    chan struct{}
@@ -208,7 +207,7 @@ func (l *loop) failed(ctx context.Context, d correlate.Delivery, now time.Time, 
 // message puts together what to send; nil when the receiver is not to be told.
 // The error is permanent when the incident is gone, else that of the store.
 func (l *loop) message(ctx context.Context, d *correlate.Delivery) (*Message, error) {
-	inc, err := l.history.Revision(ctx, d.Incident, d.Revision)
+	inc, err := l.outbox.Revision(ctx, d.Incident, d.Revision)
 	if errors.Is(err, correlate.ErrNotFound) {
 		return nil, &PermanentError{fmt.Errorf("the incident was removed by retention before it could be told: %w", err)}
 	}
@@ -220,7 +219,7 @@ func (l *loop) message(ctx context.Context, d *correlate.Delivery) (*Message, er
 			return nil, err
 		}
 	}
-	alerts, _, err := l.history.Alerts(ctx, correlate.AlertQuery{Page: correlate.Page{Limit: MaxAlerts}, Incident: inc.ID})
+	alerts, _, err := l.outbox.Alerts(ctx, correlate.AlertQuery{Page: correlate.Page{Limit: MaxAlerts}, Incident: inc.ID})
 	if err != nil {
 		return nil, fmt.Errorf("read the incident's alerts: %w", err)
 	}
@@ -234,7 +233,7 @@ func (l *loop) message(ctx context.Context, d *correlate.Delivery) (*Message, er
 func (l *loop) told(ctx context.Context, inc *correlate.Incident) (bool, error) {
 	page := correlate.Page{Limit: 1000}
 	for {
-		items, next, err := l.history.Timeline(ctx, inc.ID, page)
+		items, next, err := l.outbox.Timeline(ctx, inc.ID, page)
 		if err != nil {
 			return false, fmt.Errorf("read the incident's timeline: %w", err)
 		}

@@ -10,11 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options say what a notifier sends, from where, to whom. Outbox and History
-// are mandatory.
+// Options say what a notifier sends, from where, to whom.
 type Options struct {
-	Outbox    Outbox
-	History   History
+	Outbox    Outbox // mandatory
 	Receivers []Receiver
 	// Logger takes failures; nil discards it.
 	Logger *slog.Logger
@@ -63,7 +61,7 @@ func New(opt Options) (*Notifier, error) {
 			r.GiveUpAfter = 24 * time.Hour
 		}
 		n.loops = append(n.loops, &loop{
-			Receiver: r, outbox: opt.Outbox, history: opt.History, metrics: m,
+			Receiver: r, outbox: opt.Outbox, metrics: m,
 			log:  opt.Logger.With("receiver", r.Name),
 			wake: make(chan struct{}, 1), later: map[string]time.Time{}, taken: map[string]time.Time{},
 		})

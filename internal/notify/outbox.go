@@ -8,8 +8,9 @@ import (
 	"tocsin/ingest"
 )
 
-// Outbox keeps the notifications owed.
+// Outbox keeps the notifications owed, and what they are about.
 type Outbox interface {
+	History
 	// Due returns pending deliveries whose next attempt is at or before now,
 	// oldest first, at most limit. Of each receiver and incident it is only
 	// the first undelivered.
