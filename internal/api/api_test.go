@@ -154,7 +154,7 @@ func TestMergedLeadsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if got, want := resp.Request.URL.Path, Prefix+"/incidents/"+feed; got != want || resp.StatusCode != 200 {
+	if got, want := resp.Request.URL.Path, Prefix+"/incidents/"+feed; got != want || resp.StatusCode != http.StatusOK {
 		t.Errorf("led to %s with %s, want %s", got, resp.Status, want)
 	}
 }
@@ -251,7 +251,7 @@ func TestMetrics(t *testing.T) {
 	f := newFake()
 	s := New(Options{Reader: f, Commander: f, Explainer: f, Estate: f, Registerer: reg})
 	for _, target := range []string{"/incidents/" + feed, "/incidents/NO", "/incidents/NEITHER", "/what", "/ever"} {
-		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", Prefix+target, nil))
+		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, Prefix+target, nil))
 	}
 	err := testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP tocsin_http_requests_total Requests to the API, by operation and status code.

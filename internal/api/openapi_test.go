@@ -303,7 +303,7 @@ func jsonNames(typ reflect.Type) (names []string) {
 func TestHarnessNotices(t *testing.T) {
 	h := newHarness(t)
 	quiet := &harness{fake: h.fake, t: &testing.T{}, s: h.s, doc: h.doc, seen: map[string]bool{}}
-	req := httptest.NewRequest("GET", Prefix+"/status", nil)
+	req := httptest.NewRequest(http.MethodGet, Prefix+"/status", nil)
 	quiet.check(req, "", answer{200, http.Header{"Content-Type": {"application/json"}}, []byte(`{"version":"1","surprise":1}`)})
 	if !quiet.t.Failed() {
 		t.Error("an answer with an undocumented field and without documented ones passes")
