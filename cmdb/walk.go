@@ -129,6 +129,9 @@ func (w *walk) start(i int32) bool {
 func (w *walk) next() bool {
 	slices.SortFunc(w.found, func(a, b hop) int { return int(a.ci) - int(b.ci) })
 	w.level = w.level[:0]
+	if w.hops > 0 {
+		w.reached = slices.Grow(w.reached, len(w.found))
+	}
 	for _, h := range w.found {
 		if w.hops > 0 { // the starting points are not reached
 			w.reached = append(w.reached, Reached{ID: w.s.cis[h.ci].ID, Index: h.ci, Hops: w.hops,
