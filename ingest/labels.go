@@ -29,7 +29,7 @@ func NewLabels(m map[string]string) Labels {
 			ls = append(ls, Label{k, v})
 		}
 	}
-	return ls.sorted()
+	return SortLabels(ls)
 }
 
 // LabelsOf makes a set from name, value, name, value… The last value of a
@@ -39,11 +39,6 @@ func LabelsOf(pairs ...string) Labels {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		ls = ls.Set(pairs[i], pairs[i+1])
 	}
-	return ls
-}
-
-func (ls Labels) sorted() Labels {
-	slices.SortFunc(ls, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
 	return ls
 }
 
@@ -186,12 +181,25 @@ func (ls *Labels) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	}
 	if !inOrder {
-		out = out.sorted()
-		// A decoder told to allow duplicate names hands them on; the last wins.
-		out = slices.CompactFunc(out, func(a, b Label) bool { return a.Name == b.Name })
+		out = SortLabels(out)
 	}
 	*ls = out
 	return nil
+}
+
+// SortLabels makes a set of labels in any order, in place. Of labels with one
+// name the last wins.
+func SortLabels(ls []Label) Labels {
+	slices.SortStableFunc(ls, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+	n := 0
+	for i := range ls {
+		if i+1 < len(ls) && ls[i+1].Name == ls[i].Name {
+			continue
+		}
+		ls[n] = ls[i]
+		n++
+	}
+	return ls[:n]
 }
 
 // UnmarshalJSON is [Labels.UnmarshalJSONFrom] for encoding/json.

@@ -34,6 +34,9 @@ type Options struct {
 	// Timeout is how long a request may take, reading its body included; 0
 	// means 10 s.
 	Timeout time.Duration
+	// KeepRaw says whether events of a source are to carry their payload; nil
+	// means never.
+	KeepRaw func(source string) bool
 	// Logger takes refusals, at level debug: a client is told already. Nil
 	// discards them.
 	Logger *slog.Logger
@@ -145,12 +148,21 @@ func (d *Door) gzip(src io.Reader) (*gzip.Reader, error) {
 // Refuse answers a [Problem] in plain text and counts the message as one
 // rejected event.
 func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, source string, err error) {
+	d.Reject(w, r, source, ProblemOf(err))
+}
+
+// ProblemOf makes a [Problem] of any error: a malformed message, unless it
+// says otherwise.
+func ProblemOf(err error) *Problem {
 	var p *Problem
 	if !errors.As(err, &p) {
 		p = &Problem{http.StatusBadRequest, ingest.ReasonMalformed, err}
 	}
-	d.Reject(w, r, source, p)
+	return p
 }
+
+// KeepsRaw says whether events of a source are to carry their payload.
+func (d *Door) KeepsRaw(source string) bool { return d.opt.KeepRaw != nil && d.opt.KeepRaw(source) }
 
 // Reject counts the message as one rejected event and answers in plain text.
 func (d *Door) Reject(w http.ResponseWriter, r *http.Request, source string, p *Problem) {
