@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -51,6 +52,9 @@ func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlert
 			return err
 		}
 	}
+	if err := w.appendTraces(ctx); err != nil {
+		return err
+	}
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
@@ -80,18 +84,38 @@ func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		if e.Fingerprint != 0 {
-			if err := w.trace(ctx, e.Fingerprint, traceEvent, e.Seq); err != nil {
-				return err
-			}
+			w.trace(e.Fingerprint, traceEvent, e.Seq)
 		}
 		w.staged.eventSeq = max(w.staged.eventSeq, e.Seq)
 	}
 	return nil
 }
 
-func (w *writer) trace(ctx context.Context, fp ingest.Fingerprint, kind int, number int64) error {
-	w.traces.args = append(w.traces.args, signed(fp), kind, number)
-	return w.traces.added(ctx)
+// trace is an entry of by_fingerprint.
+type trace struct {
+	fp     int64
+	kind   int
+	number int64
+}
+
+func (w *writer) trace(fp ingest.Fingerprint, kind int, number int64) {
+	w.tracing = append(w.tracing, trace{signed(fp), kind, number})
+}
+
+// appendTraces goes through the tree once, in its order: each page is looked
+// for once and not once for each entry.
+func (w *writer) appendTraces(ctx context.Context) error {
+	slices.SortFunc(w.tracing, func(a, b trace) int {
+		return cmp.Or(cmp.Compare(a.fp, b.fp), cmp.Compare(a.kind, b.kind), cmp.Compare(a.number, b.number))
+	})
+	for _, t := range w.tracing {
+		w.traces.args = append(w.traces.args, t.fp, t.kind, t.number)
+		if err := w.traces.added(ctx); err != nil {
+			return err
+		}
+	}
+	w.tracing = w.tracing[:0]
+	return nil
 }
 
 func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
@@ -121,9 +145,7 @@ func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
 		}
-		if err := w.trace(ctx, a.Fingerprint, traceAlert, a.Revision); err != nil {
-			return err
-		}
+		w.trace(a.Fingerprint, traceAlert, a.Revision)
 		w.staged.alert(&a)
 	}
 	return nil
@@ -141,9 +163,7 @@ func (w *writer) appendAttachments(ctx context.Context, b *correlate.Batch) erro
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("attachment %d: %w", a.Revision, err)
 		}
-		if err := w.trace(ctx, a.Fingerprint, traceAttachment, a.Revision); err != nil {
-			return err
-		}
+		w.trace(a.Fingerprint, traceAttachment, a.Revision)
 		w.staged.revision = max(w.staged.revision, a.Revision)
 	}
 	return nil

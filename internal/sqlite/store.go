@@ -99,7 +99,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(4000)", "journal_size_limit(67108864)")); err != nil {
+		"wal_autocheckpoint(16000)", "journal_size_limit(134217728)")); err != nil {
 		return err
 	}
 	s.writeDB.SetMaxOpenConns(1)

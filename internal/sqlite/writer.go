@@ -80,6 +80,7 @@ type writer struct {
 	// What the batch in hand will change in liveAlerts once it is durable.
 	staged  staged
 	packing []byte
+	tracing []trace
 }
 
 func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
@@ -133,6 +134,7 @@ func (w *writer) discard() {
 	for _, in := range w.inserters {
 		in.discard()
 	}
+	w.tracing = w.tracing[:0]
 	w.staged.reset()
 }
 

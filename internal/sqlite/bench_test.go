@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tocsin/correlate"
+	"tocsin/ingest"
+)
+
+// cpu is the processor time of this process so far, of all its threads.
+func cpu(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// load makes batches of alerts as Prometheus sends them: 11 labels, 4
+// annotations, about 870 bytes each.
+type load struct {
+	at       time.Time
+	seq, rev int64
+}
+
+func (l *load) labels(n int64) ingest.Labels {
+	return ingest.LabelsOf("alertname", "HostHighCPULoad", "cluster", "prod-eu-central-1", "container", "node-exporter", "endpoint", "metrics",
+		"environment", "production", "instance", fmt.Sprintf("10.%d.%d.%d:9100", n>>16&255, n>>8&255, n&255), "job", "node-exporter",
+		"namespace", "monitoring", "pod", fmt.Sprintf("node-exporter-%08x", n), "service", "node-exporter", "severity", "warning")
+}
+
+func (l *load) batch(first, n int64, status ingest.Status) *correlate.Batch {
+	b := &correlate.Batch{}
+	l.at = l.at.Add(100 * time.Millisecond)
+	b.At = l.at
+	for i := first; i < first+n; i++ {
+		ls := l.labels(i)
+		fp := ingest.FingerprintOf(ls)
+		l.seq++
+		l.rev++
+		inc := fmt.Sprintf("7DK-%04X", i/1000)
+		b.Events = append(b.Events, ingest.Event{Seq: l.seq, Kind: ingest.KindAlert, Source: "alertmanager", ReceivedAt: l.at, Status: status,
+			Fingerprint: fp, PrometheusFingerprint: fp, Labels: ls, StartsAt: l.at, Severity: ingest.Warning, SourceSeverity: "warning",
+			Annotations: ingest.LabelsOf("description", "CPU load on the host has been above 90 % for more than ten minutes, which slows down everything on it.",
+				"runbook_url", "https://runbooks.example.org/node/high-cpu-load", "summary", "CPU load is above 90 %", "dashboard", "https://grafana.example.org/d/node"),
+			GeneratorURL: "http://prometheus.example.org:9090/graph?g0.expr=node_load1%20%3E%200.9&g0.tab=1"})
+		a := ingest.Alert{Fingerprint: fp, PrometheusFingerprint: fp, StartsAt: l.at, Revision: l.rev, At: l.at, Status: status, Source: "alertmanager",
+			Severity: ingest.Warning, SourceSeverity: "warning", FirstSeen: l.at, LastSeen: l.at, Count: 1, EventSeq: l.seq, DecidedAt: l.at,
+			CI: fmt.Sprintf("host-%d", i), BoundBy: "instance=10.0.0.1", Incident: inc, Transitions: []time.Time{l.at}}
+		if status == ingest.Resolved {
+			a.EndsAt, a.EndedBy = l.at, "source"
+		} else {
+			a.ExpiresAt = l.at.Add(5 * time.Minute)
+			l.rev++
+			b.Attachments = append(b.Attachments, correlate.Attachment{Revision: l.rev, At: l.at, Incident: inc, Fingerprint: fp, StartsAt: l.at, CI: a.CI, By: "tocsin",
+				Evidence: correlate.Evidence{Sentence: "Joined because web-1 is 1 hop from rack-7 and HostHighCPULoad began there 18s apart: 131 points, which reaches the threshold of 100.",
+					Score: 131, Threshold: 100, Parts: []correlate.Part{{Kind: "topology", Points: 150, Detail: "1 hop, path strength 0.80"}, {Kind: "time", Points: -3, Detail: "18s apart"}},
+					Nearest: fp, Path: []string{a.CI, "rack-7"}, Gap: 18 * time.Second, Model: correlate.Model}})
+		}
+		b.Alerts = append(b.Alerts, a)
+	}
+	if status == ingest.Firing {
+		b.Incidents = []correlate.Incident{{ID: fmt.Sprintf("7DK-%04X", first/1000), Revision: l.seq, At: l.at, OpenedAt: l.at, Status: correlate.Open, Labels: l.labels(1)}}
+	}
+	b.Counts = map[string]correlate.Counts{"alertmanager": {Stored: n}}
+	return b
+}
+
+func BenchmarkAppendNew(b *testing.B) {
+	s := open(b, Options{Path: filepath.Join(b.TempDir(), "b.db")})
+	defer s.Close()
+	l := &load{at: time.Now()}
+	n := int64(0)
+	for ; n < 100_000; n += 1000 { // the trees are not small
+		if err := s.Append(b.Context(), l.batch(n, 1000, ingest.Firing)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var spent time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		batch := l.batch(n, 1000, ingest.Firing)
+		n += 1000
+		runtime.GC()
+		start := cpu(b)
+		b.StartTimer()
+		if err := s.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		spent += cpu(b) - start
+	}
+	b.ReportMetric(float64(spent.Microseconds())/float64(b.N)/1000, "cpu-µs/alert")
+}
+
+func BenchmarkAppendSightings(b *testing.B) {
+	s := open(b, Options{Path: filepath.Join(b.TempDir(), "b.db")})
+	defer s.Close()
+	l := &load{at: time.Now()}
+	var fps []ingest.Fingerprint
+	for n := int64(0); n < 100_000; n += 1000 {
+		batch := l.batch(n, 1000, ingest.Firing)
+		for i := range batch.Alerts {
+			fps = append(fps, batch.Alerts[i].Fingerprint)
+		}
+		if err := s.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	batch := &correlate.Batch{}
+	i := 0
+	start := cpu(b)
+	for b.Loop() {
+		l.at = l.at.Add(time.Second)
+		batch.At, batch.Sightings = l.at, batch.Sightings[:0]
+		for range 1000 {
+			i++
+			batch.Sightings = append(batch.Sightings, ingest.Sighting{Fingerprint: fps[i%len(fps)], LastSeen: l.at, ExpiresAt: l.at.Add(5 * time.Minute), Count: int64(i)})
+		}
+		if err := s.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu(b)-start).Nanoseconds())/float64(b.N)/1000, "cpu-ns/sighting")
+}
+
+// BenchmarkRestore restores 100,000 active alerts out of a million episodes.
+// Making the store takes a minute or two.
+func BenchmarkRestore(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "b.db")
+	s := open(b, Options{Path: path})
+	l := &load{at: time.Now()}
+	for n := int64(0); n < 1_000_000; n += 1000 {
+		batch := l.batch(n, 1000, ingest.Firing)
+		if err := s.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		if n%10_000 == 0 {
+			continue // these stay
+		}
+		end := l.batch(n, 1000, ingest.Resolved)
+		end.Incidents = batch.Incidents
+		end.Incidents[0].Revision++
+		end.Incidents[0].Status, end.Incidents[0].ClosedAt = correlate.Closed, l.at
+		end.Incidents[0].OpenedAt = l.at.Add(-48 * time.Hour)
+		if err := s.Append(b.Context(), end); err != nil {
+			b.Fatal(err)
+		}
+		l.at = l.at.Add(time.Minute)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s := open(b, Options{Path: path})
+		st, err := s.Restore(b.Context(), 30*time.Minute)
+		if err != nil || len(st.Alerts) < 100_000 {
+			b.Fatalf("%d alerts, %v", len(st.Alerts), err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
