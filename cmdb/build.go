@@ -170,6 +170,11 @@ func checkCI(c *CI, pos func() string, m *Mistakes) bool {
 	if !c.Criticality.Valid() {
 		m.Add(MistakeValue, pos(), "criticality %q of %s: want one of %v", c.Criticality, c.ID, criticalities)
 	}
+	for kind, values := range c.Keys {
+		if len(values) > MaxKeyValues {
+			m.Add(MistakeValue, pos(), "key %q of %s has %d values; at most %d are possible", kind, c.ID, len(values), MaxKeyValues)
+		}
+	}
 	checkState(c.State, pos, m)
 	return m.Len() == before
 }

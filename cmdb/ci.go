@@ -38,6 +38,10 @@ func (c *CI) DisplayName() string {
 	return c.ID
 }
 
+// MaxKeyValues is how many values one kind of key of one CI may have: to
+// compare a value with them means to look at each.
+const MaxKeyValues = 1000
+
 // The class of services, and the states of a CI or relation.
 const (
 	ClassService = "service"

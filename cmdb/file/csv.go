@@ -194,6 +194,11 @@ func (c *csvReader) open(x *cmdb.CI, name, cell string) {
 	if !ok {
 		return // an unknown column, reported with the header
 	}
+	if n := strings.Count(cell, "|"); n >= cmdb.MaxKeyValues {
+		line, col := c.at(slices.Index(c.columns, name))
+		c.p.bad(cmdb.MistakeValue, line, col, "%s has %d values; at most %d are possible", name, n+1, cmdb.MaxKeyValues)
+		return
+	}
 	for v := range strings.SplitSeq(cell, "|") {
 		v = strings.TrimSpace(v)
 		if v == "" || slices.Contains(x.Keys[kind], v) {

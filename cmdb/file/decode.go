@@ -188,6 +188,11 @@ func has(v *value, name string) bool {
 
 // repeated reports a field that stands twice; the first counts.
 func (p *parser) repeated(v *value, i int) bool {
+	// Comparing each with each must not be what an object of a million fields
+	// costs. Among this many one is unknown or repeated, hence reported.
+	if i > 64 {
+		return false
+	}
 	for k := range i {
 		if v.fields[k].name == v.fields[i].name {
 			p.bad(cmdb.MistakeField, v.fields[i].line, v.fields[i].col, "field %q is given twice", v.fields[i].name)
@@ -232,6 +237,10 @@ func (p *parser) keys(v *value) map[string][]string {
 		values := f.value.list
 		if f.value.kind != list {
 			values = []value{f.value}
+		}
+		if len(values) > cmdb.MaxKeyValues {
+			p.bad(cmdb.MistakeValue, f.line, f.col, "key %q has %d values; at most %d are possible", f.name, len(values), cmdb.MaxKeyValues)
+			continue
 		}
 		all := make([]string, 0, len(values))
 		for k := range values {

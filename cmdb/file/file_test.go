@@ -172,6 +172,8 @@ func TestYAMLMistakes(t *testing.T) {
 	f("- a\n", `e.yaml:1:1: document: want an object with cis and relations (or edges), got a list`)
 	f("cis:\n- &a\n  id: a\n  class: b\n  attributes: {x: *a}\n",
 		`e.yaml:5:19: nested deeper than 100 levels or more than 20000000 values; is an alias part of itself?`)
+	f("cis:\n- {id: a, class: b, keys: {ip: ["+strings.Repeat("x,", 1001)+"]}}\n",
+		`e.yaml:2:28: key "ip" has 1001 values; at most 1000 are possible`)
 	f("")
 	f("---\n---\ncis:\n---\n")
 }
@@ -190,6 +192,7 @@ func TestCSVMistakes(t *testing.T) {
 		`e.csv:3:1: id is empty`,
 		`e.csv:5:3: to is empty`,
 		`e.csv:5:6: need: want a whole number, got text "many"`)
+	f("id,class,key.ip\na,b,"+strings.Repeat("|", 1000)+"\n", `e.csv:2:5: key.ip has 1001 values; at most 1000 are possible`)
 	f("from,to\na,b\n", `e.csv:1:1: column "type" is missing`)
 	f("a,b\nc,d\n", `e.csv:1:1: there is no header row; want id,class,… or from,to,type,…`)
 	f("", `e.csv:1:1: there is no header row; want id,class,… or from,to,type,…`)

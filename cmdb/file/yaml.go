@@ -180,9 +180,17 @@ func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 			merged = append(merged, merged[i].list...)
 		}
 	}
+	if len(merged) == 0 {
+		return
+	}
+	said := make(map[string]bool, len(v.fields))
+	for i := range v.fields {
+		said[v.fields[i].name] = true
+	}
 	for i := range merged {
 		for _, f := range merged[i].fields {
-			if !has(v, f.name) { // what the object itself says wins
+			if !said[f.name] { // what the object itself, or an earlier one, says wins
+				said[f.name] = true
 				v.fields = append(v.fields, f)
 			}
 		}
