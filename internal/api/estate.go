@@ -246,11 +246,7 @@ func (s *Server) writeImpact(w http.ResponseWriter, r *http.Request, failed []st
 	if err != nil {
 		return err
 	}
-	services := hit.Services
-	if services == nil {
-		services = []string{}
-	}
-	s.write(w, r, http.StatusOK, Impact{named(estate, hit.Hit), services, hit.ServiceCount, hit.Truncated})
+	s.write(w, r, http.StatusOK, Impact{named(estate, hit.Hit), orEmpty(hit.Services), hit.ServiceCount, hit.Truncated})
 	return nil
 }
 
@@ -281,7 +277,7 @@ func (s *Server) ciIncidents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list the incidents of ci %q: %w", iq.CI, err)
 	}
-	s.write(w, r, http.StatusOK, list(items, next))
+	s.write(w, r, http.StatusOK, list(complete(items), next))
 	return nil
 }
 
@@ -301,9 +297,6 @@ func (s *Server) path(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if steps == nil {
-		steps = []cmdb.Step{}
-	}
-	s.write(w, r, http.StatusOK, Path{steps})
+	s.write(w, r, http.StatusOK, Path{orEmpty(steps)})
 	return nil
 }

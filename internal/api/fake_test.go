@@ -233,6 +233,7 @@ func newFake() *fake {
 	second.Revision, second.Entries = 2, []correlate.Entry{{Kind: correlate.EntryAlerts, By: "tocsin", Text: "1 alert joined"}}
 	merged := inc
 	merged.ID, merged.Status, merged.MergedInto = "7DK-AAAA", correlate.Merged, feed
+	merged.Sources, merged.Causes, merged.Entries, merged.Blast.Services = nil, []correlate.Cause{{Kind: "ci", ID: "shop"}}, nil, nil
 	event := func(seq int64, kind ingest.Kind, ago time.Duration, summary string) ingest.Event {
 		return ingest.Event{Seq: seq, Kind: kind, Source: "prometheus", ReceivedAt: testNow.Add(-ago), Status: ingest.Firing, Fingerprint: diskFP,
 			PrometheusFingerprint: diskFP, Labels: disk.Labels, Annotations: ingest.LabelsOf("summary", summary), StartsAt: testNow.Add(-time.Hour), Severity: ingest.Critical}

@@ -48,8 +48,35 @@ func (s *Server) listIncidents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	s.write(w, r, http.StatusOK, list(items, next))
+	s.write(w, r, http.StatusOK, list(complete(items), next))
 	return nil
+}
+
+// complete writes [] for lists that hold nothing, where JSON would have null
+// and every caller a case more. It returns copies.
+func complete(items []correlate.Incident) []correlate.Incident {
+	items = slices.Clone(items)
+	for i := range items {
+		inc := &items[i]
+		inc.Sources, inc.Causes, inc.Entries = orEmpty(inc.Sources), slices.Clone(orEmpty(inc.Causes)), orEmpty(inc.Entries)
+		inc.Blast.Services = orEmpty(inc.Blast.Services)
+		for j := range inc.Causes {
+			inc.Causes[j].Parts = orEmpty(inc.Causes[j].Parts)
+		}
+	}
+	return items
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// writeIncident writes one incident.
+func (s *Server) writeIncident(w http.ResponseWriter, r *http.Request, status int, inc correlate.Incident) {
+	s.write(w, r, status, complete([]correlate.Incident{inc})[0])
 }
 
 func (s *Server) getIncident(w http.ResponseWriter, r *http.Request) error {
@@ -68,14 +95,14 @@ func (s *Server) getIncident(w http.ResponseWriter, r *http.Request) error {
 		// Relative, so that it also holds behind a proxy that adds a prefix.
 		w.Header().Set("Location", "./"+url.PathEscape(inc.MergedInto))
 		w.Header().Del("ETag")
-		s.write(w, r, http.StatusTemporaryRedirect, inc)
+		s.writeIncident(w, r, http.StatusTemporaryRedirect, inc)
 		return nil
 	}
 	if matchesETag(r.Header.Get("If-None-Match"), inc.Revision) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	s.write(w, r, http.StatusOK, inc)
+	s.writeIncident(w, r, http.StatusOK, inc)
 	return nil
 }
 
@@ -125,7 +152,7 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("timeline of incident %s: %w", r.PathValue("id"), err)
 	}
-	s.write(w, r, http.StatusOK, list(items, next))
+	s.write(w, r, http.StatusOK, list(complete(items), next))
 	return nil
 }
 
@@ -176,7 +203,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("ETag", etag(inc.Revision))
-	s.write(w, r, http.StatusOK, inc)
+	s.writeIncident(w, r, http.StatusOK, inc)
 	return nil
 }
 

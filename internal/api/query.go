@@ -27,10 +27,7 @@ type List[T any] struct {
 
 // list makes an empty list [] and not null.
 func list[T any](items []T, next string) List[T] {
-	if items == nil {
-		items = []T{}
-	}
-	return List[T]{items, next}
+	return List[T]{orEmpty(items), next}
 }
 
 const maxLimit = 1000
