@@ -107,6 +107,9 @@ func (l *loop) turn(ctx context.Context) (worked bool, err error) {
 	for i := range errs {
 		wg.Go(func() {
 			for d := range work {
+				if ctx.Err() != nil {
+					continue // handed over when it was about to stop
+				}
 				if err := l.attempt(ctx, d); err != nil {
 					errs[i] = err
 				}
@@ -114,9 +117,6 @@ func (l *loop) turn(ctx context.Context) (worked bool, err error) {
 		})
 	}
 	for _, d := range list {
-		if ctx.Err() != nil {
-			break
-		}
 		work <- d
 	}
 	close(work)
