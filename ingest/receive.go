@@ -11,7 +11,8 @@ import (
 type Receiver interface {
 	// Receive returns once the good events are durable. rejected are the parts
 	// of the message that the door could not decode; they are counted. The
-	// result holds them and those that were refused here, by Index.
+	// result holds them, unchanged, and after them those that were refused
+	// here, whose Index is the place in events.
 	//
 	// An error means that nothing was stored and the sender is to try again:
 	// it wraps [ErrOverloaded] when there is too much to do, and anything else

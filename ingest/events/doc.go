@@ -1,0 +1,29 @@
+// Package events is the door for our own JSON and for CloudEvents 1.0.
+//
+// Our own form is strict: a field that is not known is an error which names the
+// known ones, because a misspelt "lables" that is passed over becomes an alert
+// about nothing. In a batch the good events are taken and the bad ones listed.
+//
+// # How a CloudEvent becomes an event
+//
+// Its data is taken as our own form when it is an object with "labels" and with
+// none but our fields, or when its type is tocsin.event, and then strictly. Any
+// other event follows these rules, so that a sender that has never heard of us
+// is still of use:
+//
+//   - A change: the type, without a version at its end, ends in change,
+//     changed, deployment or deployed, or it is a CDEvent about a service or an
+//     environment. It starts at the event's time; the labels service and
+//     environment come from the data, and service else from the subject.
+//   - An alert: everything else. Type and status are told apart by a last word
+//     such as resolved or firing ("disk.full.resolved" is disk.full, resolved);
+//     else the data's or the extension's status decides; else it fires.
+//   - CDEvents that are neither changes nor incidents, such as the start of a
+//     pipeline, are rejected as unsupported: they would be alerts for ever.
+//
+// The alert's identity is source, type and subject, or, without a subject, the
+// labels that say what it is about (host, service…). The id is not part of it:
+// it becomes an annotation. So a second delivery of the same (source, id) says
+// nothing new and is deduplicated, another event on the same subject revises
+// the alert, and one with a resolved status ends it, whatever its data.
+package events
