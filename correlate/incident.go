@@ -71,8 +71,8 @@ type Incident struct {
 	ClosedAt       time.Time `json:"closed_at,omitzero"`
 	// HeldOpen says that people reopened it while none of its alerts fired: it
 	// is theirs to resolve, unless one fires and ends again.
-	HeldOpen bool `json:"held_open,omitempty"`
-	Assignee   string    `json:"assignee,omitempty"`
+	HeldOpen bool   `json:"held_open,omitempty"`
+	Assignee string `json:"assignee,omitempty"`
 
 	MergedInto string   `json:"merged_into,omitempty"`
 	MergedFrom []string `json:"merged_from,omitempty"`

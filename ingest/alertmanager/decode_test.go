@@ -55,7 +55,7 @@ func TestDecodeAlerts(t *testing.T) {
 			"event 2: labels: got [, want an object", "event 3: startsAt: got number, want an RFC 3339 time",
 			`event 4: startsAt: "yesterday" is not an RFC 3339 time, such as 2026-01-31T09:30:00Z`}, "")
 	f("bad UTF-8 costs one alert", "[{\"labels\":{\"alertname\":\"\xff\"}},{\"labels\":{\"alertname\":\"Down\",\"Host\":\"DB-1\"}}]",
-		[]ingest.Event{down}, []string{`event 0: not UTF-8: "abels\":{\"alertname\":\"\xff\"}}"`}, "")
+		[]ingest.Event{down}, []string{`event 0: not UTF-8: "bels\":{\"alertname\":\"\xff\"}}"`}, "")
 	f("truncated: nothing is taken", `[{"labels":{"alertname":"Down","Host":"DB-1"}},{"lab`, nil, nil, "body: not JSON")
 	f("empty body", ``, nil, nil, "unexpected EOF")
 	f("an object", `{}`, nil, nil, "want an array")

@@ -65,7 +65,9 @@ func (in *Ingest) check(m *mistakes) {
 		if !sourceName.MatchString(name) {
 			m.bad(key, "name %q: want up to 64 letters, digits, _, . and -, the first a letter or digit", name)
 		}
-		m.notNegative(key+".resolve_timeout", s.ResolveTimeout)
+		if s.ResolveTimeout != nil {
+			m.notNegative(key+".resolve_timeout", *s.ResolveTimeout)
+		}
 		lower := map[string]string{}
 		for _, word := range slices.Sorted(maps.Keys(s.Severity)) {
 			l := strings.ToLower(strings.TrimSpace(word))

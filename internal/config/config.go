@@ -62,11 +62,13 @@ type Ingest struct {
 // Source is how the events of one source differ from the usual.
 type Source struct {
 	// Severity translates the source's own words, in any case. Words that are
-	// not named keep the meaning they have for all sources.
+	// not in it keep the meaning they have for all sources.
 	Severity map[string]ingest.Severity `yaml:"severity"`
 	// ResolveTimeout is how long a firing alert that does not say when it ends
-	// stays firing without being sent again; 0 means for ever.
-	ResolveTimeout Duration `yaml:"resolve_timeout"`
+	// stays firing without being sent again; 0 means for ever. Without it the
+	// source has its own: 5m for prometheus, 12h for alertmanager and grafana,
+	// 24h for all others.
+	ResolveTimeout *Duration `yaml:"resolve_timeout"`
 	// KeepRaw keeps each event's payload as it was sent.
 	KeepRaw bool `yaml:"keep_raw"`
 	// HMACSecretFile holds the secret that the source signs its messages with;

@@ -48,6 +48,18 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, key string) {
 	if isNull(n) {
 		return // "limits:" with all its keys commented out means the defaults
 	}
+	if v.Kind() == reflect.Pointer { // a value that may be absent
+		v.Set(reflect.New(v.Type().Elem()))
+		d.decode(n, v.Elem(), key)
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		x := d.element(v.Type().Elem())
+		d.nodes-- // the same value again
+		d.decode(n, x, key)
+		v.Set(x.Addr())
+		return
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		d.text(n, u, key)
 		return

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"tocsin/correlate"
+	"tocsin/ingest"
 )
 
 // Default returns the configuration of a server that was given none: it serves
@@ -19,24 +21,19 @@ func Default() Config {
 		},
 		Retention: Duration(90 * 24 * time.Hour),
 		Ingest: Ingest{
-			ReplicaLabels:  []string{"prometheus_replica", "replica", "__replica__"},
-			SeverityLabels: []string{"severity", "priority", "level"},
+			ReplicaLabels:  slices.Clone(ingest.DefaultReplicaLabels),
+			SeverityLabels: []string{"severity", "level", "priority"},
 			MaxLabels:      128,
-			MaxLabelBytes:  4 << 10,
+			MaxLabelBytes:  16 << 10,
 		},
 		Correlation: correlate.DefaultConfig(),
 	}
 }
 
-// defaults gives the elements of lists and maps theirs, before what the file
+// setDefaults gives the elements of lists and maps theirs, before what the file
 // says is put over them.
 func setDefaults(v any) {
-	switch v := v.(type) {
-	case *Receiver:
-		v.setDefaults()
-	case *Source:
-		v.setDefaults()
+	if r, ok := v.(*Receiver); ok {
+		r.setDefaults()
 	}
 }
-
-func (s *Source) setDefaults() { s.ResolveTimeout = Duration(5 * time.Minute) }

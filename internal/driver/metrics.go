@@ -14,13 +14,11 @@ import (
 const maxSources = 200
 
 type metrics struct {
-	ticks, appends prometheus.Histogram
-	appendErrors   prometheus.Counter
-	delay          prometheus.Histogram
-	revisions      prometheus.Counter
-	alerts         *prometheus.GaugeVec
-	incidents      *prometheus.GaugeVec
-	suppressed     *prometheus.GaugeVec
+	ticks, delay prometheus.Histogram
+	revisions    prometheus.Counter
+	alerts       *prometheus.GaugeVec
+	incidents    *prometheus.GaugeVec
+	suppressed   *prometheus.GaugeVec
 
 	received, storedTotal, deduplicated *prometheus.CounterVec
 	rejected                            *prometheus.CounterVec
@@ -48,8 +46,6 @@ func newMetrics(reg prometheus.Registerer, before map[string]correlate.Counts, w
 	buckets := prometheus.ExponentialBuckets(0.0001, 2.5, 12)
 	m := &metrics{
 		ticks:        f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_correlate_tick_duration_seconds", Help: "Time one turn of the engine takes.", Buckets: buckets}),
-		appends:      f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_store_append_duration_seconds", Help: "Time until a tick's decisions are durable.", Buckets: buckets}),
-		appendErrors: f.NewCounter(prometheus.CounterOpts{Name: "tocsin_store_append_errors_total", Help: "Attempts to store a tick that the store refused."}),
 		delay:        f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_ingest_delay_seconds", Help: "Time from the start of a new alert to its being stored.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 10)}),
 		revisions:    f.NewCounter(prometheus.CounterOpts{Name: "tocsin_incident_revisions_total", Help: "Revisions of incidents stored."}),
 		alerts:       f.NewGaugeVec(prometheus.GaugeOpts{Name: "tocsin_alerts", Help: "Alerts in memory by state."}, []string{"state"}),

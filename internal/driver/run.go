@@ -137,10 +137,8 @@ func change(now *cmdb.Snapshot, f func(*cmdb.Snapshot) (cmdb.Change, error)) (cm
 func (l *loop) append(ctx context.Context, b *correlate.Batch) error {
 	wait := retryFirst
 	for {
-		start := time.Now()
 		// The batch is stored even while shutting down, hence no ctx.
 		err := l.opt.Store.Append(context.WithoutCancel(ctx), b)
-		l.metrics.appends.Observe(time.Since(start).Seconds())
 		if err == nil {
 			if l.refused.Swap(nil) != nil {
 				l.log.Info("the store takes writes again")
@@ -150,7 +148,6 @@ func (l *loop) append(ctx context.Context, b *correlate.Batch) error {
 		if l.refused.Swap(&err) == nil {
 			l.log.Error("the store refuses to write; events are turned away until it does", "err", err)
 		}
-		l.metrics.appendErrors.Inc()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("store a tick before the end: %w", err)
