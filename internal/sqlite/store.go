@@ -119,6 +119,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := migrate(ctx, conn, all, time.Now()); err != nil {
 		return err
 	}
+	// SQLite opens a file that it may not write for reading only; the first to
+	// notice would be the first batch. This needs the right and changes nothing.
+	if _, err := conn.ExecContext(ctx, `DELETE FROM state WHERE id = 0`); err != nil {
+		return err
+	}
 	if s.w, err = newWriter(ctx, conn); err != nil {
 		return err
 	}

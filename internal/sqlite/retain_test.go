@@ -1,0 +1,160 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tocsin/correlate"
+	"tocsin/ingest"
+)
+
+// rows counts all there is.
+func rows(t *testing.T, s *Store) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "by_fingerprint", "ticks"} {
+		n := 0
+		if err := s.readDB.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		out[table] = n
+	}
+	return out
+}
+
+func TestRetain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	s := open(t, Options{Path: path, Retention: 10 * 24 * time.Hour})
+	old := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	now := old.AddDate(0, 6, 0)
+	seq, rev := int64(0), int64(0)
+	var b *correlate.Batch
+	begin := func(at time.Time) { b = &correlate.Batch{}; b.At = at }
+	put := func() {
+		t.Helper()
+		if err := s.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alert := func(fp ingest.Fingerprint, status ingest.Status, incident string) {
+		seq++
+		rev++
+		b.Events = append(b.Events, ingest.Event{Seq: seq, Kind: ingest.KindAlert, ReceivedAt: b.At, Fingerprint: fp, Labels: ingest.LabelsOf("n", fmt.Sprint(fp))})
+		b.Alerts = append(b.Alerts, ingest.Alert{Revision: rev, Fingerprint: fp, At: b.At, Status: status, EventSeq: seq, DecidedAt: b.At, Incident: incident})
+		if incident != "" {
+			rev++
+			b.Attachments = append(b.Attachments, correlate.Attachment{Revision: rev, At: b.At, Fingerprint: fp, Incident: incident})
+		}
+	}
+	incident := func(id string, r int64, status correlate.Status, into string) {
+		b.Incidents = append(b.Incidents, correlate.Incident{ID: id, Revision: r, At: b.At, OpenedAt: b.At, ClosedAt: b.At, Status: status, MergedInto: into})
+	}
+	begin(old)
+	alert(1, ingest.Firing, "")         // superseded below, goes
+	alert(2, ingest.Firing, "")         // fires still, stays
+	alert(3, ingest.Firing, "open")     // superseded below, goes
+	alert(4, ingest.Resolved, "closed") // goes with its incident
+	alert(5, ingest.Resolved, "owed")   // its incident is owed to somebody, stays
+	alert(6, ingest.Resolved, "merged") // its incident lives on in an open one, stays
+	incident("open", 1, correlate.Open, "")
+	incident("closed", 1, correlate.Open, "")
+	incident("owed", 1, correlate.Closed, "")
+	incident("merged", 1, correlate.Merged, "open")
+	for i := range 3 {
+		rev++
+		b.Links = append(b.Links, correlate.Link{Revision: rev, From: "incident:" + []string{"open", "closed", "open"}[i], To: fmt.Sprint("ticket:", i), Kind: "k", At: old, Removed: i == 2})
+	}
+	seq++
+	b.Events = append(b.Events, ingest.Event{Seq: seq, Kind: ingest.KindChange, ReceivedAt: b.At})
+	b.Deliveries = []correlate.Delivery{{Key: "1", Receiver: "r", Incident: "owed", Revision: 1, At: old}, {Key: "2", Receiver: "r", Incident: "closed", Revision: 1, At: old, State: "delivered"}}
+	put()
+	begin(old.Add(time.Hour))
+	alert(1, ingest.Resolved, "") // goes
+	alert(3, ingest.Resolved, "") // belongs to an open incident, stays
+	incident("closed", 2, correlate.Closed, "")
+	put()
+	begin(now.Add(-time.Hour))
+	alert(7, ingest.Resolved, "young")
+	incident("young", 1, correlate.Closed, "")
+	put()
+
+	st, err := s.Restore(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted, err := s.Retain(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"events": 5, "alerts": 5, "attachments": 4, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "by_fingerprint": 14, "ticks": 1}
+	if d := cmp.Diff(want, rows(t, s)); d != "" {
+		t.Errorf("kept (-want +got):\n%s", d)
+	}
+	if deleted != 4+5+1+2+2+1 { // alerts, events, attachments, incidents, links, deliveries
+		t.Errorf("deleted %d records", deleted)
+	}
+	again, err := s.Retain(t.Context(), now)
+	if again != 0 || err != nil {
+		t.Errorf("the second time deleted %d, error %v", again, err)
+	}
+	after, err := s.Restore(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(st, after); d != "" {
+		t.Errorf("what is restored changed (-before +after):\n%s", d)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkIntegrity(t, path)
+}
+
+// TestRetainMuch deletes far more than one transaction takes, while batches
+// come in, and keeps what a short retention would lose of the day.
+func TestRetainMuch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	s := open(t, Options{Path: path, Retention: time.Second})
+	l := &load{at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	for n := range int64(4) {
+		for _, status := range []ingest.Status{ingest.Firing, ingest.Resolved} {
+			b := l.batch(n*1000, 1000, status)
+			if status == ingest.Resolved {
+				b.Incidents = []correlate.Incident{{ID: b.Alerts[0].Incident, Revision: 1 << 40, At: b.At, OpenedAt: b.At, Status: correlate.Closed}}
+			}
+			if err := s.Append(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n, err := s.Retain(t.Context(), l.at.Add(23*time.Hour)); n != 0 || err != nil {
+		t.Errorf("deleted %d of the day, error %v", n, err)
+	}
+	l.at = l.at.Add(48 * time.Hour)
+	var g sync.WaitGroup
+	g.Go(func() {
+		for n := range int64(20) {
+			if err := s.Append(t.Context(), l.batch(10_000+n*10, 10, ingest.Firing)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	n, err := s.Retain(t.Context(), time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
+	g.Wait()
+	if n != 8000+8000+4000+8 || err != nil {
+		t.Errorf("deleted %d, error %v", n, err)
+	}
+	got := rows(t, s)
+	if got["alerts"] != 200 || got["events"] != 200 || got["attachments"] != 200 || got["by_fingerprint"] != 600 {
+		t.Errorf("left: %v", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkIntegrity(t, path)
+}
