@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tocsin/ingest"
+	"tocsin/ingest/httpdoor"
 )
 
 // The limits of the Events API.
@@ -64,17 +66,18 @@ func parse(body []byte) (*message, error) {
 	m := new(message)
 	if err := json.Unmarshal(body, m); err != nil {
 		var semantic *json.SemanticError
+		text := "body: " + err.Error()
 		if errors.As(err, &semantic) {
-			return nil, invalid{fmt.Sprintf("%s: a JSON %s is not taken here", strings.TrimPrefix(string(semantic.JSONPointer), "/"), semantic.JSONKind)}
+			text = fmt.Sprintf("%s: a JSON %s is not taken here", cmp.Or(strings.TrimPrefix(string(semantic.JSONPointer), "/"), "body"), semantic.JSONKind)
 		}
-		return nil, invalid{"body: " + err.Error()}
+		return nil, &httpdoor.Problem{Status: http.StatusBadRequest, Reason: ingest.ReasonMalformed, Err: invalid{text}}
 	}
 	m.RoutingKey = cmp.Or(m.RoutingKey, m.ServiceKey)
 	return m, nil
 }
 
 // decodeEvent reads a message to /v2/enqueue; key is its deduplication key, or
-// the one made for it.
+// the one made for it. An error is invalid, or a *httpdoor.Problem.
 func decodeEvent(body []byte) (e ingest.Event, key string, err error) {
 	m, err := parse(body)
 	if err != nil {
@@ -87,7 +90,7 @@ func decodeEvent(body []byte) (e ingest.Event, key string, err error) {
 	if n := utf8.RuneCountInString(m.DedupKey); n > maxDedupKey {
 		bad.addf("dedup_key: %d characters, at most %d are taken", n, maxDedupKey)
 	}
-	e = ingest.Event{Kind: ingest.KindAlert, Status: ingest.Firing, Actor: m.Client}
+	e = ingest.Event{Kind: ingest.KindAlert, Status: ingest.Firing}
 	switch m.EventAction {
 	case "trigger":
 		m.trigger(&e, &bad)
@@ -99,7 +102,7 @@ func decodeEvent(body []byte) (e ingest.Event, key string, err error) {
 			bad.addf("dedup_key: missing; %s names the alert by it", m.EventAction)
 		}
 		if m.EventAction == "acknowledge" {
-			e.Kind, e.Status = ingest.KindAcknowledge, ""
+			e.Kind, e.Status, e.Actor = ingest.KindAcknowledge, "", m.Client
 		} else {
 			e.Status = ingest.Resolved
 		}
@@ -130,26 +133,26 @@ func (m *message) trigger(e *ingest.Event, bad *invalid) {
 		bad.addf("payload: missing; a trigger has one with summary, source and severity")
 		return
 	}
-	p.check(bad)
+	p.checkSummary(bad)
+	if p.Source == "" {
+		bad.addf("payload.source: missing or blank")
+	}
 	if !slices.Contains(severities, p.Severity) {
 		bad.addf("payload.severity: %.40q: want one of %s", p.Severity, strings.Join(severities, ", "))
 	}
 	e.StartsAt = timestamp(p.Timestamp, bad)
 	e.SourceSeverity = p.Severity
 	e.GeneratorURL = m.ClientURL
-	e.Labels = p.labels(cmp.Or(p.Class, p.Component, p.Summary))
+	e.Labels = p.labels(cmp.Or(p.Class, p.Summary))
 	e.Annotations = m.annotations()
 }
 
-func (p *payload) check(bad *invalid) {
+func (p *payload) checkSummary(bad *invalid) {
 	if p.Summary == "" {
 		bad.addf("payload.summary: missing or blank")
 	}
 	if n := utf8.RuneCountInString(p.Summary); n > maxSummary {
 		bad.addf("payload.summary: %d characters, at most %d are taken", n, maxSummary)
-	}
-	if p.Source == "" {
-		bad.addf("payload.source: missing or blank")
 	}
 }
 
@@ -250,12 +253,7 @@ func decodeChange(body []byte) (ingest.Event, error) {
 	if p := m.Payload; p == nil {
 		bad.addf("payload: missing; a change has one with a summary")
 	} else {
-		if p.Summary == "" {
-			bad.addf("payload.summary: missing or blank")
-		}
-		if n := utf8.RuneCountInString(p.Summary); n > maxSummary {
-			bad.addf("payload.summary: %d characters, at most %d are taken", n, maxSummary)
-		}
+		p.checkSummary(&bad)
 		e.StartsAt = timestamp(p.Timestamp, &bad)
 		e.Labels = p.labels("change").Set("routing_key_hash", hashKey(m.RoutingKey))
 		e.Annotations = m.annotations()

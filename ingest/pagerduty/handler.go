@@ -44,7 +44,7 @@ func handler(door *httpdoor.Door, decode func([]byte) (ingest.Event, string, err
 		e, key, err := decode(body)
 		release()
 		if err != nil {
-			refuse(door, w, r, source, &httpdoor.Problem{Status: http.StatusBadRequest, Reason: ingest.ReasonInvalid, Err: err})
+			refuse(door, w, r, source, err)
 			return
 		}
 		rejections, ok := door.Receive(w, r, source, []ingest.Event{e}, nil)
@@ -63,7 +63,7 @@ func handler(door *httpdoor.Door, decode func([]byte) (ingest.Event, string, err
 func refuse(door *httpdoor.Door, w http.ResponseWriter, r *http.Request, source string, err error) {
 	var p *httpdoor.Problem
 	if !errors.As(err, &p) {
-		p = &httpdoor.Problem{Status: http.StatusBadRequest, Reason: ingest.ReasonMalformed, Err: err}
+		p = &httpdoor.Problem{Status: http.StatusBadRequest, Reason: ingest.ReasonInvalid, Err: err}
 	}
 	door.Count(r, source, p)
 	answerInvalid(w, p.Status, p.Err)
