@@ -1,12 +1,11 @@
 package notify
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"tocsin/correlate"
 	"tocsin/ingest"
@@ -37,13 +36,20 @@ func (w *Webhook) body(m *Message) ([]byte, error) {
 			Version: bodyVersion, Key: m.Key, Receiver: m.Receiver, Notice: m.Notice,
 			Incident: m.Incident, Alerts: m.Alerts, Truncated: m.Truncated,
 		}
+		if b.Alerts == nil {
+			b.Alerts = []ingest.Alert{} // a list, not null
+		}
 		if self := selfLink(w.opt.ExternalURL, m.Incident.ID); self != "" {
 			b.Links = map[string]string{"self": self}
 		}
 		v = &b
 	}
-	// Labels are kept as they came; what is no UTF-8 becomes U+FFFD here.
-	return json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	// As the API writes it, so that a receiver needs one decoder for both.
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.ToValidUTF8(body, []byte("\uFFFD")), nil
 }
 
 func selfLink(external, id string) string {
