@@ -148,7 +148,7 @@ func (s *Server) serve(rt route) http.Handler {
 			err = &Error{Code: CodeForbidden, Message: "a browser sends this from a page of another site", Hint: "send it from the server's own address"}
 		}
 		if err == nil {
-			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			r.Body = requestBody{http.MaxBytesReader(w, r.Body, limit)}
 			err = rt.handle(w, r)
 		}
 		if err != nil {

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,6 +105,23 @@ func TestInnerErrors(t *testing.T) {
 	f(errors.New("open /var/secret.db: disk full"), 500, CodeInternal)
 	f(fmt.Errorf("x: %w", correlate.ErrNotFound), 404, CodeNotFound)
 	f(fmt.Errorf("x: %w", correlate.ErrInvalid), 400, CodeInvalid)
+}
+
+// TestTruncatedBody: a body that breaks off is the caller's fault, and is not
+// taken for a whole one.
+func TestTruncatedBody(t *testing.T) {
+	f := func(target, start string) {
+		t.Helper()
+		body := io.MultiReader(strings.NewReader(start), iotest.ErrReader(io.ErrUnexpectedEOF))
+		fake := newFake()
+		rec := httptest.NewRecorder()
+		newServer(fake).ServeHTTP(rec, httptest.NewRequest(http.MethodPost, Prefix+target, body))
+		if rec.Code != http.StatusBadRequest || len(fake.commands) > 0 || !strings.Contains(rec.Body.String(), "cannot be read to its end") {
+			t.Errorf("%s: %d %s, %d commands", target, rec.Code, rec.Body, len(fake.commands))
+		}
+	}
+	f("/incidents/"+feed+"/commands", `{"command":"close"}`)
+	f("/cmdb/import?source=x&format=csv", `[{"id":"x"}`)
 }
 
 func TestCommand(t *testing.T) {

@@ -219,6 +219,19 @@ func one[T any](q *query, name string, parse func(string) (T, error)) (t T) {
 	return t
 }
 
+// requestBody tells a body that breaks off, which is the caller's fault, from
+// what goes wrong with it afterwards.
+type requestBody struct{ io.ReadCloser }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &tooLarge) {
+		err = invalid("", "the body cannot be read to its end: %v", err)
+	}
+	return n, err
+}
+
 // readBody decodes a JSON body. Members that v does not have are refused, as
 // are repeated ones: a misspelt field of a command must not be lost.
 func readBody(r *http.Request, v any) error {
