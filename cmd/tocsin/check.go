@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,11 +62,8 @@ func newChecked(configFile string, s *setup) *checked {
 	c := &checked{
 		OK: true, Config: configFile,
 		Receivers: len(s.Receivers), Sources: len(s.Config.Ingest.Sources), Watchdogs: len(s.Config.Correlation.Watchdogs),
-		Rules: len(rules), Files: append([]string{}, s.Config.CMDB.Files...),
+		Rules: len(rules), Defaults: reflect.DeepEqual(rules, cmdb.DefaultRules()), Files: append([]string{}, s.Config.CMDB.Files...),
 		CIs: len(s.Estate.CIs), Relations: len(s.Estate.Relations), Warnings: append([]file.Warning{}, s.Warnings...),
-	}
-	if rules == nil {
-		c.Rules, c.Defaults = len(cmdb.DefaultRules()), true
 	}
 	return c
 }

@@ -80,7 +80,8 @@ type Source struct {
 
 // Binding says how the CI of an alert is found.
 type Binding struct {
-	// Rules are tried in order, first match wins; none means [cmdb.DefaultRules].
+	// Rules are tried in order, first match wins. Those of a file replace
+	// [cmdb.DefaultRules]; an empty list binds nothing.
 	Rules []cmdb.Rule `yaml:"rules"`
 }
 

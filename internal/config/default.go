@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"tocsin/cmdb"
 	"tocsin/correlate"
 	"tocsin/ingest"
 )
@@ -26,6 +27,7 @@ func Default() Config {
 			MaxLabels:      128,
 			MaxLabelBytes:  16 << 10,
 		},
+		Binding:     Binding{Rules: cmdb.DefaultRules()},
 		Correlation: correlate.DefaultConfig(),
 	}
 }
