@@ -38,7 +38,10 @@ func alertsList() *cobra.Command {
 	f.String("from", "", "started at or after; RFC 3339 or -24h")
 	f.String("to", "", "started before")
 	pageFlags(cmd)
+	completeWords(cmd, "status", "firing", "resolved")
+	completeWords(cmd, "severity", severities...)
 	completeWith(cmd, "incident", completeIncidents)
+	completeWith(cmd, "ci", completeCIs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := newClient(cmd)
 		if err != nil {

@@ -30,6 +30,7 @@ func ciList() *cobra.Command {
 	f.StringSlice("environment", nil, "only in these environments")
 	f.StringSlice("criticality", nil, "only these: critical, high, medium, low")
 	pageFlags(cmd)
+	completeWords(cmd, "criticality", "critical", "high", "medium", "low")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := newClient(cmd)
 		if err != nil {

@@ -34,7 +34,7 @@ func addServerFlags(root *cobra.Command) {
 	f.String("server", server, "address of the server; also $TOCSIN_SERVER")
 	f.StringP("output", "o", "table", "table for people, json for scripts")
 	f.String("user", os.Getenv("USER"), "who acts, for the timeline")
-	completeWith(root, "output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	completeWords(root, "output", "table", "json")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if o, _ := cmd.Flags().GetString("output"); o != "table" && o != "json" {
 			return usageError{fmt.Errorf("--output %q: want table or json", o)}
@@ -83,6 +83,14 @@ func completeWith(cmd *cobra.Command, flag string, complete cobra.CompletionFunc
 		panic(err) // there is no such flag: a mistake in this program
 	}
 }
+
+// completeWords completes the values of a flag with fixed words.
+func completeWords(cmd *cobra.Command, flag string, words ...string) {
+	completeWith(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// severities are offered for flags that select by severity.
+var severities = []string{"critical", "major", "minor", "warning", "info", "unknown"}
 
 // request is one call of the API. Path elements are escaped by path.
 type request struct {

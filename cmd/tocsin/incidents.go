@@ -50,6 +50,10 @@ func incidentsList() *cobra.Command {
 	f.String("from", "", "opened at or after; RFC 3339 or -24h")
 	f.String("to", "", "opened before")
 	pageFlags(cmd)
+	completeWords(cmd, "status", "open", "acknowledged", "on_hold", "resolved", "closed", "merged")
+	completeWords(cmd, "severity", severities...)
+	completeWords(cmd, "priority", "P1", "P2", "P3", "P4", "P5")
+	completeWith(cmd, "ci", completeCIs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := newClient(cmd)
 		if err != nil {
