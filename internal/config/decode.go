@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,32 +13,22 @@ import (
 
 // maxNodes bounds how much a file may hold once its aliases are followed: ten
 // lines of aliases to aliases are a billion values.
-const maxNodes = 200_000
+const maxNodes = 50_000
 
 // decoder puts a tree of YAML over a struct that holds the defaults.
 type decoder struct {
 	*mistakes
 	nodes int
-	// open are the anchors being decoded, because an alias may lead to itself.
-	open []*yaml.Node
 }
 
 // decode puts n over v. key is the path of v.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, key string) {
 	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 {
-			d.add(at(n), key, "more than %d values; is this the right file, and does an alias repeat too much?", maxNodes)
-		}
-		return
+		return // reported by parse
 	}
 	if n.Kind == yaml.AliasNode {
-		if slices.Contains(d.open, n.Alias) {
-			d.add(at(n), key, "alias *%s leads to itself; write the value out", n.Value)
-			return
-		}
-		d.open = append(d.open, n.Alias)
+		// An alias to itself ends too: the types nest only so deep.
 		d.decode(n.Alias, v, key)
-		d.open = d.open[:len(d.open)-1]
 		return
 	}
 	if _, ok := d.at[key]; !ok {
@@ -82,6 +71,12 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, key string) {
 	}
 }
 
+// wrong reports a value that cannot be decoded.
+func (d *decoder) wrong(n *yaml.Node, key, format string, args ...any) {
+	d.unread[key] = true
+	d.add(at(n), key, format, args...)
+}
+
 func at(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
@@ -89,7 +84,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag(
 // scalar reports a list or mapping that stands where one value should.
 func (d *decoder) scalar(n *yaml.Node, key, want string) bool {
 	if n.Kind != yaml.ScalarNode {
-		d.add(at(n), key, "%s: want %s", kindName(n), want)
+		d.wrong(n, key, "%s: want %s", kindName(n), want)
 	}
 	return n.Kind == yaml.ScalarNode
 }
@@ -119,14 +114,14 @@ func (d *decoder) text(n *yaml.Node, u encoding.TextUnmarshaler, key string) {
 				return
 			}
 			if err := u.UnmarshalText([]byte(n.Value)); err != nil {
-				d.add(at(n), key, "%v", err)
+				d.wrong(n, key, "%v", err)
 			}
 		}
 		return
 	}
 	if d.scalar(n, key, "text") {
 		if err := u.UnmarshalText([]byte(n.Value)); err != nil {
-			d.add(at(n), key, "%v", err)
+			d.wrong(n, key, "%v", err)
 		}
 	}
 }
@@ -137,18 +132,18 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, key, want string) {
 		return
 	}
 	if tag := n.ShortTag(); tag != "!!int" && tag != "!!bool" {
-		d.add(at(n), key, "%q: want %s", n.Value, want)
+		d.wrong(n, key, "%q: want %s", n.Value, want)
 		return
 	}
 	if err := n.Decode(v.Addr().Interface()); err != nil {
-		d.add(at(n), key, "%q: want %s", n.Value, want)
+		d.wrong(n, key, "%q: want %s", n.Value, want)
 	}
 }
 
 // fields decodes a mapping whose keys are known.
 func (d *decoder) fields(n *yaml.Node, v reflect.Value, key string) {
 	if n.Kind != yaml.MappingNode {
-		d.add(at(n), key, "%s: want a mapping with the keys %s", kindName(n), strings.Join(keysOf(v.Type()), ", "))
+		d.wrong(n, key, "%s: want a mapping with the keys %s", kindName(n), strings.Join(keysOf(v.Type()), ", "))
 		return
 	}
 	seen := map[string]*yaml.Node{}
@@ -185,7 +180,7 @@ func (d *decoder) key(k *yaml.Node, parent string, seen map[string]*yaml.Node) b
 // entries decodes a mapping with free keys over what the map has already.
 func (d *decoder) entries(n *yaml.Node, v reflect.Value, key string) {
 	if n.Kind != yaml.MappingNode {
-		d.add(at(n), key, "%s: want a mapping of names to values", kindName(n))
+		d.wrong(n, key, "%s: want a mapping of names to values", kindName(n))
 		return
 	}
 	// The defaults' map is not ours to write to.
@@ -209,12 +204,12 @@ func (d *decoder) entries(n *yaml.Node, v reflect.Value, key string) {
 // elements decodes a list, which replaces that of the defaults.
 func (d *decoder) elements(n *yaml.Node, v reflect.Value, key string) {
 	if n.Kind != yaml.SequenceNode {
-		d.add(at(n), key, "%s: want a list", kindName(n))
+		d.wrong(n, key, "%s: want a list", kindName(n))
 		return
 	}
 	if v.Kind() == reflect.Array {
 		if len(n.Content) != v.Len() {
-			d.add(at(n), key, "has %d elements: want %d", len(n.Content), v.Len())
+			d.wrong(n, key, "has %d elements: want %d", len(n.Content), v.Len())
 			return
 		}
 	} else {
@@ -225,7 +220,7 @@ func (d *decoder) elements(n *yaml.Node, v reflect.Value, key string) {
 		path := fmt.Sprintf("%s[%d]", key, i)
 		if isNull(c) {
 			d.at[path] = at(c)
-			d.add(at(c), path, "is empty; write a value or remove the line")
+			d.wrong(c, path, "is empty; write a value or remove the line")
 		}
 		d.decode(c, x, path)
 		v.Index(i).Set(x)

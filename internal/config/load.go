@@ -52,7 +52,7 @@ func Parse(name string, data []byte) (Config, error) {
 
 func parse(name string, data []byte) (Config, *mistakes) {
 	c := Default()
-	m := &mistakes{file: name, at: map[string]position{}}
+	m := newMistakes(name)
 	root := document(data, m)
 	if len(m.list) > 0 {
 		return c, m // nothing further makes sense
@@ -60,6 +60,11 @@ func parse(name string, data []byte) (Config, *mistakes) {
 	if root != nil {
 		d := decoder{mistakes: m}
 		d.decode(root, reflect.ValueOf(&c).Elem(), "")
+		if d.nodes > maxNodes {
+			m.list = nil
+			m.add(at(root), "", "more than %d values; is this the right file, and does an alias repeat too much?", maxNodes)
+			return c, m // the rest was not read
+		}
 	}
 	c.check(m)
 	return c, m
@@ -95,14 +100,13 @@ var yamlLine = regexp.MustCompile(`^line ([0-9]+): `)
 // not always, and sometimes the one before.
 func (m *mistakes) syntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	p := position{1, 1}
-	if found := yamlLine.FindStringSubmatch(text); found != nil {
-		if n, err := strconv.Atoi(found[1]); err == nil {
-			p.line = max(n, 1)
-		}
-		text = text[len(found[0]):]
+	found := yamlLine.FindStringSubmatch(text)
+	if found == nil {
+		m.add(position{}, "", "not YAML: %s", text)
+		return
 	}
-	m.add(p, "", "not YAML here or close by: %s", text)
+	n, _ := strconv.Atoi(found[1]) // 0 when out of range
+	m.add(position{max(n, 1), 1}, "", "not YAML here or close by: %s", text[len(found[0]):])
 }
 
 // resolve makes relative paths relative to dir.

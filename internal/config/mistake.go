@@ -56,6 +56,13 @@ type mistakes struct {
 	list []*Mistake
 	// at is where the value of each path stands in the file.
 	at map[string]position
+	// unread are the paths whose values could not be decoded: what stands
+	// there is not what the file says, and not to be judged too.
+	unread map[string]bool
+}
+
+func newMistakes(file string) *mistakes {
+	return &mistakes{file: file, at: map[string]position{}, unread: map[string]bool{}}
 }
 
 type position struct{ line, column int }
@@ -67,6 +74,9 @@ func (m *mistakes) add(p position, key, format string, args ...any) {
 // bad reports the value at a path. A value that the file does not give, a
 // default or a missing one, is reported where its nearest parent is.
 func (m *mistakes) bad(key, format string, args ...any) {
+	if m.unread[key] {
+		return
+	}
 	m.add(m.place(key), key, format, args...)
 }
 
