@@ -157,6 +157,7 @@ func BenchmarkRestore(b *testing.B) {
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
+	defer timeLists(b, path)
 	for b.Loop() {
 		s := open(b, Options{Path: path})
 		st, err := s.Restore(b.Context(), 30*time.Minute)
@@ -166,5 +167,42 @@ func BenchmarkRestore(b *testing.B) {
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// timeLists reports how long the usual lists of a large store take.
+func timeLists(b *testing.B, path string) {
+	s := open(b, Options{Path: path})
+	defer s.Close()
+	l := &load{}
+	some := ingest.FingerprintOf(l.labels(70_007))
+	for name, list := range map[string]func() (string, error){
+		"alert": func() (string, error) { _, err := s.Alert(b.Context(), some); return "", err },
+		"firing": func() (string, error) {
+			_, next, err := s.Alerts(b.Context(), correlate.AlertQuery{Status: ingest.Firing})
+			return next, err
+		},
+		"on-ci": func() (string, error) {
+			_, next, err := s.Alerts(b.Context(), correlate.AlertQuery{CI: "host-70007"})
+			return next, err
+		},
+		"of-incident": func() (string, error) {
+			_, next, err := s.Alerts(b.Context(), correlate.AlertQuery{Incident: "7DK-0046"})
+			return next, err
+		},
+		"events": func() (string, error) {
+			_, next, err := s.Events(b.Context(), correlate.EventQuery{Fingerprint: some})
+			return next, err
+		},
+		"incidents": func() (string, error) {
+			_, next, err := s.Incidents(b.Context(), correlate.IncidentQuery{CI: "host-70007"})
+			return next, err
+		},
+	} {
+		start := time.Now()
+		if _, err := list(); err != nil {
+			b.Error(err)
+		}
+		b.ReportMetric(float64(time.Since(start).Microseconds())/1000, name+"-ms")
 	}
 }

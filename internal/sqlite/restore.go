@@ -4,35 +4,79 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tocsin/correlate"
 	"tocsin/ingest"
 )
 
-// Restore implements [correlate.Store]. It reads one consistent moment.
-func (s *Store) Restore(ctx context.Context, horizon time.Duration) (st correlate.State, err error) {
-	conn, err := s.readDB.Conn(ctx)
+// Restore implements [correlate.Store]. It reads one consistent moment, the
+// alerts and the rest at the same time: most of the work is decoding.
+func (s *Store) Restore(ctx context.Context, horizon time.Duration) (correlate.State, error) {
+	s.restore.Lock() // one at a time: it needs two of the few connections
+	defer s.restore.Unlock()
+	conns, done, err := s.moment(ctx, 2)
 	if err != nil {
-		return st, fmt.Errorf("restore: %w", explain(err))
+		return correlate.State{}, fmt.Errorf("restore: %w", explain(err))
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
-		return st, fmt.Errorf("restore: %w", explain(err))
+	defer done()
+	r := restoring{s: s, conn: conns[0], horizon: horizon, known: map[ingest.Fingerprint]bool{}}
+	if err := r.numbers(ctx); err != nil {
+		return correlate.State{}, fmt.Errorf("restore: %w", explain(err))
 	}
-	defer func() { // nothing to keep
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	}()
-	r := restoring{s: s, conn: conn, horizon: horizon, known: map[ingest.Fingerprint]bool{}}
-	for _, step := range []func(context.Context) error{r.numbers, r.incidents, r.attachments, r.alerts, r.events, r.estate} {
-		if err := step(ctx); err != nil {
-			return correlate.State{}, fmt.Errorf("restore: %w", explain(err))
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.alerts(gctx, conns[1]) })
+	g.Go(func() error {
+		for _, step := range []func(context.Context) error{r.incidents, r.attachments, r.events, r.estate} {
+			if err := step(gctx); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	err = g.Wait()
+	if err == nil {
+		err = r.named(ctx)
+	}
+	if err != nil {
+		return correlate.State{}, fmt.Errorf("restore: %w", explain(err))
 	}
 	return r.st, nil
+}
+
+// moment begins n transactions that all see the same moment.
+func (s *Store) moment(ctx context.Context, n int) (conns []*sql.Conn, done func(), err error) {
+	done = func() {
+		for _, c := range conns {
+			_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // nothing to keep
+			_ = c.Close()
+		}
+	}
+	// Connections are waited for without the lock: whoever has one may need it.
+	for range n {
+		c, err := s.readDB.Conn(ctx)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		conns = append(conns, c)
+	}
+	s.write.Lock() // nothing is committed between the first and the last
+	defer s.write.Unlock()
+	for _, c := range conns {
+		// The first read fixes the moment, not BEGIN.
+		for _, query := range []string{"BEGIN", "SELECT at FROM state"} {
+			if _, err := c.ExecContext(ctx, query); err != nil {
+				done()
+				return nil, nil, err
+			}
+		}
+	}
+	return conns, done, nil
 }
 
 type restoring struct {
@@ -91,27 +135,32 @@ func (r *restoring) attachments(ctx context.Context) error {
 	return nil
 }
 
-func (r *restoring) alerts(ctx context.Context) error {
-	take := func(rows *sql.Rows) (bool, error) {
-		var row alertRow
-		if err := row.scan(rows); err != nil {
-			return false, err
-		}
-		a, err := r.s.joinAlert(row.body, row.event, row.kept())
-		if err == nil && !r.known[a.Fingerprint] {
-			r.known[a.Fingerprint] = true
-			r.st.Alerts = append(r.st.Alerts, a)
-		}
-		return true, err
+func (r *restoring) take(rows *sql.Rows) (bool, error) {
+	var row alertRow
+	if err := row.scan(rows); err != nil {
+		return false, err
 	}
-	if err := r.s.each(ctx, r.conn, `SELECT `+alertColumns+` FROM firing f CROSS JOIN alerts a ON a.revision = f.revision`+alertJoins, nil, take); err != nil {
+	a, err := r.s.joinAlert(row.body, row.event, row.kept())
+	if err == nil && !r.known[a.Fingerprint] {
+		r.known[a.Fingerprint] = true
+		r.st.Alerts = append(r.st.Alerts, a)
+	}
+	return true, err
+}
+
+// alerts reads those that fire or ended lately. It runs beside the other
+// steps and has known and st.Alerts to itself.
+func (r *restoring) alerts(ctx context.Context, conn *sql.Conn) error {
+	if err := r.s.each(ctx, conn, `SELECT `+alertColumns+` FROM firing f CROSS JOIN alerts a ON a.revision = f.revision`+alertJoins, nil, r.take); err != nil {
 		return err
 	}
-	if err := r.s.each(ctx, r.conn, `SELECT `+alertColumns+` FROM alerts a INDEXED BY alerts_ended`+alertJoins+
+	return r.s.each(ctx, conn, `SELECT `+alertColumns+` FROM alerts a INDEXED BY alerts_ended`+alertJoins+
 		`WHERE a.firing = 0 AND a.decided_at > ? AND NOT EXISTS (SELECT 1 FROM by_fingerprint t
-			WHERE t.fingerprint = a.fingerprint AND t.kind = 1 AND t.number > a.revision)`, []any{r.cutoff}, take); err != nil {
-		return err
-	}
+			WHERE t.fingerprint = a.fingerprint AND t.kind = 1 AND t.number > a.revision)`, []any{r.cutoff}, r.take)
+}
+
+// named reads the alerts that attachments name and alerts did not find.
+func (r *restoring) named(ctx context.Context) error {
 	st, err := r.conn.PrepareContext(ctx, newestAlert)
 	if err != nil {
 		return err
@@ -122,7 +171,7 @@ func (r *restoring) alerts(ctx context.Context) error {
 		if r.known[fp] {
 			continue
 		}
-		if err := r.s.each(ctx, stmtQuerier{st}, "", []any{signed(fp)}, take); err != nil {
+		if err := r.s.each(ctx, stmtQuerier{st}, "", []any{signed(fp)}, r.take); err != nil {
 			return err
 		}
 	}

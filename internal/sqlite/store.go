@@ -52,6 +52,8 @@ type Store struct {
 	w      *writer
 	closed bool
 
+	restore sync.Mutex
+
 	// live is guarded by its own lock, so that readers do not wait for a
 	// transaction.
 	live liveAlerts
