@@ -72,6 +72,7 @@ func newRootCommand() *cobra.Command {
 		newImportCommand(),
 		newBenchCommand(),
 		newServeCommand(),
+		newDemoCommand(),
 		newCheckCommand(),
 		newVersionCommand(),
 	)

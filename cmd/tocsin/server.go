@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,9 +22,10 @@ import (
 	"tocsin/correlate"
 	"tocsin/ingest"
 	"tocsin/ingest/alertmanager"
+	"tocsin/ingest/events"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/pagerduty"
 	"tocsin/internal/api"
-	"tocsin/internal/config"
 	"tocsin/internal/driver"
 	"tocsin/internal/notify"
 	"tocsin/internal/sqlite"
@@ -107,7 +107,7 @@ func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, er
 			return nil, err
 		}
 	}
-	normalizer := ingest.NewNormalizer(normalizerOptions(&cfg))
+	normalizer := ingest.NewNormalizer(cfg.Ingest.Normalizer())
 	options := driver.Options{
 		Engine: engine, Store: s.store, Reader: s.store, Estate: state.Topology, AwaySince: alive,
 		Normalize: normalizer.Normalize, MaxEvents: cfg.Limits.MaxEventsInFlight,
@@ -129,6 +129,9 @@ func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, er
 	mux.Handle("POST /api/v1/webhooks/alertmanager", webhook)
 	mux.Handle("PUT /api/v1/webhooks/alertmanager", webhook) // Grafana can be told to use it
 	mux.Handle("POST /api/v2/alerts", alertmanager.API(door))
+	mux.Handle("POST /api/v1/events", events.Handler(door))
+	mux.Handle("POST /v2/enqueue", pagerduty.Enqueue(door))
+	mux.Handle("POST /v2/change/enqueue", pagerduty.Changes(door))
 	mux.Handle(api.Prefix+"/", api.New(api.Options{
 		Reader: s.store, Commander: s.driver, Explainer: s.driver, Estate: s.driver, Outbox: s.store, ReadEstate: readEstate,
 		Version: version(), Store: "sqlite", Logger: log.With("component", "api"), Registerer: reg,
@@ -224,27 +227,6 @@ func (s *server) importEstate(ctx context.Context, e *file.Estate) error {
 	s.log.Info("estate read", "cis", estate.Len(), "relations", estate.Relations(),
 		"new", len(diff.CIs.New), "changed", len(diff.CIs.Changed), "retired", len(diff.CIs.Retired))
 	return nil
-}
-
-// normalizerOptions are what the configuration says of events.
-func normalizerOptions(cfg *config.Config) ingest.NormalizerOptions {
-	opt := ingest.NormalizerOptions{
-		ReplicaLabels: cfg.Ingest.ReplicaLabels, SeverityLabels: cfg.Ingest.SeverityLabels,
-		MaxLabels: cfg.Ingest.MaxLabels, MaxLabelBytes: cfg.Ingest.MaxLabelBytes,
-		Sources: map[string]ingest.SourceOptions{},
-	}
-	for name, src := range cfg.Ingest.Sources {
-		o := ingest.SourceOptions{Severities: ingest.SeverityMap{}, KeepRaw: src.KeepRaw}
-		for word, severity := range src.Severity {
-			o.Severities[strings.ToLower(word)] = severity
-		}
-		if src.ResolveTimeout != nil {
-			timeout := time.Duration(*src.ResolveTimeout)
-			o.Timeout = &timeout
-		}
-		opt.Sources[name] = o
-	}
-	return opt
 }
 
 func ignoreClosed(err error) error {
