@@ -1,0 +1,211 @@
+package otlp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"tocsin/ingest"
+	"tocsin/ingest/httpdoor"
+)
+
+// Options say which records are alerts. The zero value has the defaults.
+type Options struct {
+	// MinSeverity is the severity number from which on a record is an alert;
+	// 0 means 13, WARN. Records with an event name are alerts whatever theirs.
+	MinSeverity int32
+	// KeepRaw says whether the payloads of a source are kept; nil means never.
+	// See [ingest.Normalizer.KeepsRaw].
+	KeepRaw func(source string) bool
+}
+
+const defaultMinSeverity = int32(plog.SeverityNumberWarn)
+
+// errBelow is why a record is left that is nobody's alert.
+var errBelow = errors.New("log record below the minimum severity and without an event name")
+
+// encoding is one of the two of the protocol.
+type encoding struct {
+	media     string
+	unmarshal func([]byte) (plog.Logs, error)
+	status    func(code int32, message string) []byte
+	response  func(rejected int64, message string) []byte
+}
+
+func unmarshalProto(body []byte) (plog.Logs, error) {
+	if err := checkDepth(body); err != nil {
+		return plog.Logs{}, err
+	}
+	return (&plog.ProtoUnmarshaler{}).UnmarshalLogs(body)
+}
+
+func unmarshalJSON(body []byte) (plog.Logs, error) {
+	// The decoder of pdata takes what is no JSON, such as a body that goes on
+	// after its end. A text that is not UTF-8 spoils one record, not all.
+	v := jsontext.Value(body)
+	if v.Kind() != '{' {
+		return plog.Logs{}, errors.New("body: want an object with resourceLogs")
+	}
+	if !v.IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) {
+		return plog.Logs{}, errors.New("body: not valid JSON, or cut off")
+	}
+	return (&plog.JSONUnmarshaler{}).UnmarshalLogs(body)
+}
+
+// decode makes alerts of records. Places count the records through all
+// resources and scopes.
+func decode(logs plog.Logs, opt Options, keepRaw bool) *httpdoor.Batch {
+	b := new(httpdoor.Batch)
+	least := cmp.Or(opt.MinSeverity, defaultMinSeverity)
+	place := 0
+	for _, rl := range logs.ResourceLogs().All() {
+		resource := resourceLabels(rl.Resource().Attributes())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, rec := range sl.LogRecords().All() {
+				if number := severityNumber(rec); number < least && rec.EventName() == "" {
+					b.Reject(place, ingest.ReasonUnsupported, errBelow)
+				} else {
+					e := decodeRecord(rec, resource, number)
+					if keepRaw {
+						e.Raw = raw(rl.Resource(), sl.Scope(), rec)
+					}
+					b.Add(place, e)
+				}
+				place++
+			}
+		}
+	}
+	return b
+}
+
+// severityNumber is the record's; one that only has a text is judged by it.
+func severityNumber(rec plog.LogRecord) int32 {
+	if n := rec.SeverityNumber(); n > 0 {
+		return int32(n)
+	}
+	switch ingest.DefaultSeverities().Lookup(rec.SeverityText()) {
+	case ingest.Critical:
+		return int32(plog.SeverityNumberFatal)
+	case ingest.Major:
+		return int32(plog.SeverityNumberError)
+	case ingest.Minor, ingest.Warning:
+		return int32(plog.SeverityNumberWarn)
+	default:
+		return 0
+	}
+}
+
+// severity translates a severity number, whose ranges the data model defines.
+func severity(number int32) (ingest.Severity, string) {
+	switch {
+	case number >= int32(plog.SeverityNumberFatal):
+		return ingest.Critical, "FATAL"
+	case number >= int32(plog.SeverityNumberError):
+		return ingest.Major, "ERROR"
+	case number >= int32(plog.SeverityNumberWarn):
+		return ingest.Warning, "WARN"
+	case number >= int32(plog.SeverityNumberInfo):
+		return ingest.Info, "INFO"
+	case number >= int32(plog.SeverityNumberDebug):
+		return ingest.Info, "DEBUG"
+	case number > 0:
+		return ingest.Info, "TRACE"
+	default:
+		return ingest.Unknown, ""
+	}
+}
+
+func decodeRecord(rec plog.LogRecord, resource ingest.Labels, number int32) ingest.Event {
+	e := ingest.Event{Kind: ingest.KindAlert, Status: ingest.Firing, StartsAt: startOf(rec)}
+	var word string
+	e.Severity, word = severity(number)
+	e.SourceSeverity = cmp.Or(rec.SeverityText(), word)
+	body := text(rec.Body())
+	notes := map[string]string{"summary": cmp.Or(body, rec.EventName())}
+	for name, v := range rec.Attributes().All() {
+		// The attributes of an event are what it says. Those of a plain log
+		// record differ with every request served: kept, they would make a new
+		// row of every line of a log storm.
+		if s := scalar(v); s != "" && (rec.EventName() != "" || name == "exception.type") && name != "summary" && len(notes) < maxNotes {
+			notes[name] = cut(s, maxNote)
+		}
+	}
+	name := cmp.Or(rec.EventName(), template(body), strings.ToLower(cmp.Or(e.SourceSeverity, "log"))+" without text")
+	labels := append(ingest.Labels(nil), resource...)
+	labels = bindingLabels(labels, rec.Attributes())
+	e.Labels = labels.Set("alertname", name)
+	e.Annotations = ingest.NewLabels(notes)
+	return e
+}
+
+func startOf(rec plog.LogRecord) time.Time {
+	if ts := cmp.Or(rec.Timestamp(), rec.ObservedTimestamp()); ts != 0 {
+		return ts.AsTime()
+	}
+	return time.Time{}
+}
+
+const (
+	maxNotes = 48
+	maxNote  = 4 << 10
+	maxBody  = 8 << 10
+)
+
+// text is the body as a sentence: a text as it is, else the member that holds
+// the message, else all of it as JSON.
+func text(v pcommon.Value) string {
+	if v.Type() == pcommon.ValueTypeMap {
+		for _, name := range []string{"message", "msg", "body", "event"} {
+			if m, ok := v.Map().Get(name); ok && m.Type() == pcommon.ValueTypeStr && m.Str() != "" {
+				return cut(m.Str(), maxBody)
+			}
+		}
+	}
+	if v.Type() == pcommon.ValueTypeEmpty {
+		return ""
+	}
+	return cut(v.AsString(), maxBody)
+}
+
+// scalar is a single value as text, "" for lists, maps and bytes.
+func scalar(v pcommon.Value) string {
+	switch v.Type() {
+	case pcommon.ValueTypeStr, pcommon.ValueTypeBool, pcommon.ValueTypeInt, pcommon.ValueTypeDouble:
+		return v.AsString()
+	default:
+		return ""
+	}
+}
+
+// cut bounds a text without breaking a character; text that is not UTF-8 is
+// left for the check that names it.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && s[most]&0xc0 == 0x80 {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// raw is one record with its resource and scope, as OTLP/JSON.
+func raw(resource pcommon.Resource, scope pcommon.InstrumentationScope, rec plog.LogRecord) []byte {
+	one := plog.NewLogs()
+	rl := one.ResourceLogs().AppendEmpty()
+	resource.CopyTo(rl.Resource())
+	sl := rl.ScopeLogs().AppendEmpty()
+	scope.CopyTo(sl.Scope())
+	rec.CopyTo(sl.LogRecords().AppendEmpty())
+	out, err := (&plog.JSONMarshaler{}).MarshalLogs(one)
+	if err != nil {
+		return fmt.Appendf(nil, "%q", err.Error())
+	}
+	return out
+}
