@@ -34,6 +34,12 @@ func start(t *testing.T, o Outbox, r ...Receiver) (*Notifier, func()) {
 	}
 }
 
+// pass lets time pass, and whatever it brings settle.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -47,7 +53,7 @@ func TestDeliverOnWake(t *testing.T) {
 		r := Receiver{Name: "desk", Sender: s}
 		n, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		o.add([]Receiver{r}, incident("A", 1, correlate.EntryOpened, 1))
 		n.Wake()
 		synctest.Wait()
@@ -55,8 +61,7 @@ func TestDeliverOnWake(t *testing.T) {
 		same(t, "states", o.states(), []string{"desk/A/1 delivered"})
 		// Nobody wakes it: it looks by itself.
 		o.add([]Receiver{r}, incident("A", 2, correlate.EntryResolved, 1))
-		time.Sleep(pollEvery + time.Second)
-		synctest.Wait()
+		pass(pollEvery + time.Second)
 		same(t, "sent", s.log(), []string{"1s desk/A/1", "31s desk/A/2"})
 	})
 }
@@ -68,8 +73,7 @@ func TestBackOff(t *testing.T) {
 		o.add([]Receiver{r}, incident("A", 1, correlate.EntryOpened, 1))
 		_, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(3 * time.Hour)
-		synctest.Wait()
+		pass(3 * time.Hour)
 		sent := s.log()
 		var at time.Duration
 		for i, got := range sent {
@@ -106,8 +110,7 @@ func TestOrderIsKeptPerIncident(t *testing.T) {
 			incident("B", 1, correlate.EntryOpened, 1), incident("B", 2, correlate.EntryResolved, 1))
 		_, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		pass(time.Hour)
 		var a, b []string
 		for _, line := range s.log() {
 			_, key, _ := cutTime(line)
@@ -145,8 +148,7 @@ func TestGiveUpLetsTheNextGo(t *testing.T) {
 			o.add([]Receiver{r}, incident("A", 1, correlate.EntryOpened, 1), incident("A", 2, correlate.EntryResolved, 1))
 			_, stop := start(t, o, r)
 			defer stop()
-			time.Sleep(48 * time.Hour)
-			synctest.Wait()
+			pass(48 * time.Hour)
 			var keys []string
 			for _, line := range s.log() {
 				_, key, _ := cutTime(line)
@@ -174,8 +176,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		o.add([]Receiver{r}, incident("A", 1, correlate.EntryOpened, 1))
 		_, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		pass(time.Hour)
 		same(t, "sent", s.log(), []string{"0s desk/A/1", "1m30s desk/A/1"})
 	})
 }
@@ -194,7 +195,7 @@ func TestReceiversAreIndependent(t *testing.T) {
 		}
 		o.add(both, incident("A", 1, correlate.EntryOpened, 1))
 		_, stop := start(t, o, both...)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		same(t, "good", good.log(), []string{"0s good/A/1"})
 		// Stopping takes no longer than the attempt under way.
 		before := time.Now()
@@ -218,7 +219,7 @@ func TestRestartBetweenSendAndRecord(t *testing.T) {
 		r := Receiver{Name: "desk", Sender: s}
 		o.add([]Receiver{r}, incident("A", 1, correlate.EntryOpened, 1))
 		_, stop := start(t, o, r)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		stop()
 		// While it lives it knows that the message was taken.
 		same(t, "sent before the restart", s.log(), []string{"0s desk/A/1"})
@@ -240,13 +241,12 @@ func TestStoreRecovers(t *testing.T) {
 		defer stop()
 		for range 100 { // ticks go on
 			n.Wake()
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 		}
 		o.mu.Lock()
 		o.refuse = nil
 		o.mu.Unlock()
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		pass(time.Minute)
 		same(t, "sent", s.log(), []string{"0s desk/A/1"})
 		same(t, "states", o.states(), []string{"desk/A/1 delivered"})
 	})
@@ -265,12 +265,11 @@ func TestRestartKeepsBackOff(t *testing.T) {
 		r := Receiver{Name: "desk", Sender: s}
 		o.add([]Receiver{r, {Name: "removed"}}, incident("A", 1, correlate.EntryOpened, 1), incident("A", 2, correlate.EntryResolved, 1))
 		_, stop := start(t, o, r)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		stop()
 		_, stop = start(t, o, r)
 		defer stop()
-		time.Sleep(25 * time.Second)
-		synctest.Wait()
+		pass(25 * time.Second)
 		same(t, "sent", s.log(), []string{"0s desk/A/1", "20s desk/A/1", "20s desk/A/2"})
 		same(t, "states", o.states(), []string{"desk/A/1 delivered", "removed/A/1 failed", "desk/A/2 delivered", "removed/A/2 failed"})
 	})
@@ -293,8 +292,7 @@ func TestMinPriorityTellsToTheEnd(t *testing.T) {
 		)
 		_, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		pass(time.Minute)
 		same(t, "sent", s.log(), []string{"0s pager/A/2", "0s pager/A/3", "0s pager/A/5"})
 	})
 }
@@ -308,7 +306,7 @@ func TestIncidentIsGone(t *testing.T) {
 		o.revisions = nil
 		_, stop := start(t, o, r)
 		defer stop()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		same(t, "states", o.states(), []string{"desk/A/1 failed"})
 		same(t, "sent", s.log(), nil)
 	})

@@ -151,7 +151,7 @@ func TestSignedRequest(t *testing.T) {
 		if Signature("k3y", stamp, append(body, ' ')) == Signature("k3y", stamp, body) || Signature("k3y", "0", body) == Signature("k3y", stamp, body) {
 			t.Error("the signature covers not all")
 		}
-		if r.Method != "POST" || r.URL.RequestURI() != "/hook?token=hush" || !bytes.Contains(body, []byte(`"notice":"changed"`)) {
+		if r.Method != http.MethodPost || r.URL.RequestURI() != "/hook?token=hush" || !bytes.Contains(body, []byte(`"notice":"changed"`)) {
 			t.Errorf("got %s %s %s", r.Method, r.URL, body)
 		}
 		w.WriteHeader(http.StatusAccepted)
