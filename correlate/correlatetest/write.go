@@ -59,6 +59,21 @@ func testCancelled(t *testing.T, open Open) {
 	o.same()
 	o.put(b)
 	o.same()
+	// In the middle of a batch: all of it or nothing.
+	for i := range 20 {
+		large := largeBatch(o.m.at.Add(time.Second), 1000+int64(i)*400, 400)
+		hurried, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+		err := o.Append(hurried, large)
+		cancel()
+		if err == nil {
+			o.m.append(large)
+		}
+		check(t, "events", len(o.m.events), len(all(t, 1000, nil, func(p correlate.Page) ([]ingest.Event, string, error) {
+			return o.Events(t.Context(), correlate.EventQuery{Page: p})
+		})))
+	}
+	o.put(largeBatch(o.m.at.Add(time.Second), 100_000, 400))
+	o.sameState()
 	if _, _, err := o.Alerts(gone, correlate.AlertQuery{}); err == nil {
 		t.Error("a list was read for nobody")
 	}
@@ -277,16 +292,7 @@ func testLargeBatch(t *testing.T, open Open) {
 	o := start(t, open, t.TempDir())
 	defer o.done()
 	const n = 5000
-	b := &correlate.Batch{}
-	b.At = t0
-	for i := range int64(n) {
-		ls := ingest.LabelsOf("alertname", "Down", "instance", fmt.Sprint("host-", i))
-		fp := ingest.FingerprintOf(ls)
-		b.Events = append(b.Events, ingest.Event{Seq: i + 1, Kind: ingest.KindAlert, ReceivedAt: t0, Status: ingest.Firing, Fingerprint: fp, Labels: ls})
-		b.Alerts = append(b.Alerts, ingest.Alert{Revision: 2*i + 1, At: t0, Fingerprint: fp, Status: ingest.Firing, EventSeq: i + 1, Incident: "A"})
-		b.Attachments = append(b.Attachments, correlate.Attachment{Revision: 2*i + 2, At: t0, Fingerprint: fp, Incident: "A"})
-	}
-	b.Incidents = []correlate.Incident{{ID: "A", Revision: 1, At: t0, OpenedAt: t0, Status: correlate.Open}}
+	b := largeBatch(t0, 0, n)
 	o.put(b)
 	check(t, "alerts", o.m.newestAlerts(), all(t, 1000, nil, func(p correlate.Page) ([]ingest.Alert, string, error) {
 		return o.Alerts(t.Context(), correlate.AlertQuery{Page: p, Incident: "A"})
@@ -298,4 +304,19 @@ func testLargeBatch(t *testing.T, open Open) {
 	if len(items) != 1000 || next == "" || err != nil {
 		t.Errorf("limit %d: %d items, cursor %q, error %v; want 1000 and a cursor", n, len(items), next, err)
 	}
+}
+
+// largeBatch is n firing alerts in one incident, numbered from first.
+func largeBatch(at time.Time, first, n int64) *correlate.Batch {
+	b := &correlate.Batch{}
+	b.At = at
+	for i := first; i < first+n; i++ {
+		ls := ingest.LabelsOf("alertname", "Down", "instance", fmt.Sprint("host-", i))
+		fp := ingest.FingerprintOf(ls)
+		b.Events = append(b.Events, ingest.Event{Seq: i + 1, Kind: ingest.KindAlert, ReceivedAt: at, Status: ingest.Firing, Fingerprint: fp, Labels: ls})
+		b.Alerts = append(b.Alerts, ingest.Alert{Revision: 2*i + 1, At: at, Fingerprint: fp, Status: ingest.Firing, EventSeq: i + 1, Incident: "A"})
+		b.Attachments = append(b.Attachments, correlate.Attachment{Revision: 2*i + 2, At: at, Fingerprint: fp, Incident: "A"})
+	}
+	b.Incidents = []correlate.Incident{{ID: "A", Revision: first + 1, At: at, OpenedAt: t0, Status: correlate.Open}}
+	return b
 }

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		// Writing beyond the limit then is an error and no signal.
 		limit := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
 		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
-			fmt.Println("rlimit", err)
+			fmt.Fprintln(os.Stdout, "rlimit", err)
 			os.Exit(1)
 		}
 		os.Exit(childAppends(os.Getenv(childPath)))
@@ -69,20 +69,20 @@ func childAppends(path string) int {
 	ctx := context.Background()
 	s, err := Open(ctx, Options{Path: path})
 	if err != nil {
-		fmt.Println("open", err)
+		fmt.Fprintln(os.Stdout, "open", err)
 		return 1
 	}
 	st, err := s.Restore(ctx, time.Hour)
 	if err != nil {
-		fmt.Println("restore", err)
+		fmt.Fprintln(os.Stdout, "restore", err)
 		return 1
 	}
 	for n := st.EventSeq / 20; ; n++ {
 		if err := s.Append(ctx, childBatch(n)); err != nil {
-			fmt.Println("append", err)
+			fmt.Fprintln(os.Stdout, "append", err)
 			return 1
 		}
-		fmt.Println(n)
+		fmt.Fprintln(os.Stdout, n)
 	}
 }
 

@@ -8,7 +8,6 @@
 // inserted and, when the retention is over, deleted: what is read while a list
 // is paged through does not change underneath it.
 //
-// A [Store] is safe for concurrent use. It has no clock and nothing
-// runs on its own: the caller says what time it is and when to call
-// [Store.Retain].
+// A [Store] is safe for concurrent use. Nothing runs on its own:
+// the caller says when to call [Store.Retain] and what time it then is.
 package sqlite

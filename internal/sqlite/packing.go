@@ -52,7 +52,7 @@ func (o origin) each(src []byte, f func(ingest.Fingerprint, sighting)) error {
 		src = src[8:]
 		var v [4]int64
 		for i := range v {
-			n := 0
+			var n int
 			if v[i], n = binary.Varint(src); n <= 0 {
 				return errPacking
 			}

@@ -34,7 +34,7 @@ func (q *queries) get(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st := q.by[text]; st != nil {
 		return st, nil
 	}
-	st, err := q.db.PrepareContext(ctx, text)
+	st, err := q.db.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept; close closes it
 	if err == nil {
 		q.by[text] = st
 	}

@@ -34,7 +34,13 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (deleted int64, err e
 		return 0, nil
 	}
 	cut := micros(now.Add(-max(s.opt.Retention, minRetention)))
-	defer func() { s.metrics.deleted.Add(float64(deleted)) }()
+	start := time.Now()
+	defer func() {
+		s.metrics.deleted.Add(float64(deleted))
+		if deleted > 0 {
+			s.log.Info("deleted old records", "records", deleted, "before", timeOf(cut), "duration", time.Since(start))
+		}
+	}()
 	for _, p := range retentions {
 		n, err := s.retain(ctx, p, cut)
 		deleted += n

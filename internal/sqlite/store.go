@@ -135,7 +135,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	s.queries = newQueries(s.readDB)
-	return s.loadLive(ctx)
+	if err := s.loadLive(ctx); err != nil {
+		return err
+	}
+	s.log.Info("store opened", "path", path, "firing", len(s.live.firing))
+	return nil
 }
 
 func dsn(path string, cache int, pragmas ...string) string {
