@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,9 +55,16 @@ func receiversOf(cfg *config.Config) ([]notify.Receiver, error) {
 	var out []notify.Receiver
 	var errs []error
 	for _, r := range cfg.Notify.Receivers {
+		headers := maps.Clone(r.Headers)
+		if !r.Authorization.Empty() {
+			if headers == nil {
+				headers = map[string]string{}
+			}
+			headers["Authorization"] = r.Authorization.Reveal()
+		}
 		hook, err := notify.NewWebhook(notify.WebhookOptions{
 			URL: r.URL, Format: notify.Format(r.Format), ExternalURL: cfg.ExternalURL,
-			Secret: r.Secret.Reveal(), Headers: r.Headers, UserAgent: "tocsin/" + version(),
+			Secret: r.Secret.Reveal(), Headers: headers, UserAgent: "tocsin/" + version(),
 		})
 		if err != nil {
 			errs = append(errs, err)

@@ -133,9 +133,6 @@ func (r *Receiver) check(m *mistakes, key string) {
 			m.bad(fmt.Sprintf("%s.notices[%d]", key, i), "%q: want one of %v", n, correlate.Notices)
 		}
 	}
-	if r.MinPriority < 1 || r.MinPriority > 5 {
-		m.bad(key+".min_priority", "%d: want 1 (only P1) to 5 (all)", r.MinPriority)
-	}
 	if r.Timeout <= 0 {
 		m.bad(key+".timeout", "%v: want more than 0", r.Timeout)
 	}
@@ -150,6 +147,8 @@ func (r *Receiver) check(m *mistakes, key string) {
 		switch {
 		case !headerName.MatchString(name):
 			m.bad(h, "%q is no name of a header", name)
+		case c == "Authorization":
+			m.bad(h, "is a secret; put its value into a file and name that in authorization_file")
 		case slices.Contains(ownHeaders, c) || strings.HasPrefix(c, "X-Tocsin-"):
 			m.bad(h, "is set by Tocsin; choose another name")
 		case canon[c]:

@@ -41,7 +41,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	var want Receiver
 	want.setDefaults()
 	shown := got.Notify.Receivers[0]
-	shown.Name, shown.URL, shown.SecretFile, shown.Headers = "", "", "", nil
+	shown.Name, shown.URL, shown.SecretFile, shown.AuthorizationFile, shown.Headers = "", "", "", "", nil
 	if diff := cmp.Diff(want, shown, cmp.AllowUnexported(Secret{})); diff != "" {
 		t.Errorf("the receiver does not show the defaults (-default +example):\n%s", diff)
 	}

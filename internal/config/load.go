@@ -126,6 +126,7 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Notify.Receivers {
 		join(&c.Notify.Receivers[i].URLFile)
 		join(&c.Notify.Receivers[i].SecretFile)
+		join(&c.Notify.Receivers[i].AuthorizationFile)
 	}
 }
 
@@ -139,6 +140,10 @@ func (c *Config) readSecrets(m *mistakes) {
 		r := &c.Notify.Receivers[i]
 		key := fmt.Sprintf("notify.receivers[%d]", i)
 		r.Secret = NewSecret(m.secret(key+".secret_file", r.SecretFile))
+		r.Authorization = NewSecret(m.secret(key+".authorization_file", r.AuthorizationFile))
+		if strings.ContainsFunc(r.Authorization.Reveal(), isControl) {
+			m.bad(key+".authorization_file", "what the file %s holds has several lines; want the header's value only", r.AuthorizationFile)
+		}
 		if r.URLFile != "" && r.URL == "" {
 			r.URL = m.secret(key+".url_file", r.URLFile)
 			if why := webURL(r.URL); r.URL != "" && why != "" {

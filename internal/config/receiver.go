@@ -1,7 +1,9 @@
 package config
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/correlate"
@@ -33,9 +35,8 @@ type Receiver struct {
 	Secret Secret `yaml:"-"`
 	// Notices are the kinds of news to tell; none given means all.
 	Notices []correlate.Notice `yaml:"notices"`
-	// MinPriority is the least pressing priority told, 1 (P1) to 5: 2 tells of
-	// P1 and P2 only.
-	MinPriority int `yaml:"min_priority"`
+	// MinPriority is the least pressing priority told: P2 tells of P1 and P2.
+	MinPriority Priority `yaml:"min_priority"`
 	// Timeout is how long one attempt may take.
 	Timeout Duration `yaml:"timeout"`
 	// MaxAttempts and GiveUpAfter end the attempts, whichever is first; 0
@@ -44,7 +45,27 @@ type Receiver struct {
 	GiveUpAfter Duration `yaml:"give_up_after"`
 	// Headers are sent with every notification.
 	Headers map[string]string `yaml:"headers"`
+	// AuthorizationFile holds the header Authorization, such as "Bearer …".
+	AuthorizationFile string `yaml:"authorization_file"`
+	// Authorization is what AuthorizationFile holds, read by [Load].
+	Authorization Secret `yaml:"-"`
 }
+
+// Priority is a [correlate.Priority] that is written as P1 or 1.
+type Priority correlate.Priority
+
+// UnmarshalText reads P1 to P5, or the number alone.
+func (p *Priority) UnmarshalText(b []byte) error {
+	digits := strings.TrimLeft(string(b), "Pp")
+	if n := len(b) - len(digits); n > 1 || len(digits) != 1 || digits < "1" || digits > "5" {
+		return fmt.Errorf("priority %q: want P1 to P5", b)
+	}
+	*p = Priority(digits[0] - '0')
+	return nil
+}
+
+// MarshalText writes P1 to P5.
+func (p Priority) MarshalText() ([]byte, error) { return []byte(correlate.Priority(p).String()), nil }
 
 func (r *Receiver) setDefaults() {
 	r.Format = FormatTocsin
