@@ -198,27 +198,49 @@ func templateOf(text string) uint64 {
 	return h
 }
 
-// binding is what an alert is about. It depends on labels and estate only, so
-// it is computed whenever it is needed.
-func (e *Engine) binding(ls ingest.Labels) cmdb.Binding { return e.binder.Bind(ls.Get) }
-
-// subjects are the hashed names that stand for what an alert is about where no
-// CI does: alerts with one subject are about one thing. The subject of a bound
-// alert is how it was bound.
-func subjects(dst []uint64, b *cmdb.Binding) []uint64 {
-	if b.Index != unbound {
-		return append(dst, hash(b.By))
-	}
-	for _, t := range b.Tried {
-		dst = append(dst, hash(t))
-	}
-	return dst
+// view is what can be read from an alert's labels with the estate of now.
+// Nothing in it may be changed.
+type view struct {
+	packed  packedLabels
+	labels  ingest.Labels
+	binding cmdb.Binding
+	// subjects are the hashed names that stand for what an alert is about
+	// where no CI does, the most telling first: alerts with one subject are
+	// about one thing. The subject of a bound alert is how it was bound.
+	subjects []uint64
 }
+
+// views keeps the views of the alerts looked at lately: one event looks at its
+// alert a dozen times.
+type views [256]view
+
+// view reads an alert's labels. The result is good until another alert is
+// looked at.
+func (e *Engine) view(a *alert) *view {
+	v := &e.views[uint64(a.fp)%uint64(len(e.views))]
+	if v.packed == a.labels && a.labels != "" {
+		return v
+	}
+	v.packed, v.labels = a.labels, e.packer.unpack(v.labels[:0], a.labels)
+	v.binding = e.binder.Bind(v.labels.Get)
+	v.subjects = v.subjects[:0]
+	if v.binding.Index != unbound {
+		v.subjects = append(v.subjects, hash(v.binding.By))
+		return v
+	}
+	for _, t := range v.binding.Tried {
+		v.subjects = append(v.subjects, hash(t))
+	}
+	return v
+}
+
+// labelsOf returns labels that may be kept.
+func (e *Engine) labelsOf(a *alert) ingest.Labels { return e.packer.unpack(nil, a.labels) }
 
 // record makes the stored form of an alert.
 func (e *Engine) record(a *alert) ingest.Alert {
-	labels := e.packer.unpack(nil, a.labels)
-	b := e.binding(labels)
+	labels := e.labelsOf(a)
+	b := &e.view(a).binding
 	r := ingest.Alert{
 		Fingerprint: a.fp, PrometheusFingerprint: a.prom, StartsAt: timeOf(a.startsAt),
 		Revision: a.revision, At: timeOf(e.now), Status: ingest.Resolved, EndsAt: timeOf(a.endsAt),

@@ -45,10 +45,10 @@ func (e *Engine) rankCauses(inc *incident) []Cause {
 		explained := inc.causes[ci]
 		c := Cause{Kind: "ci", ID: e.estate.At(ci).ID, Name: e.display(ci)}
 		c.Parts = append(c.Parts, Part{"explains", int(explained), fmt.Sprintf("%d %% of what it could", explained*100/full)})
-		reason := fmt.Sprintf("explains the alerts on %s", plural(e.reached(inc, ci), "CI"))
+		reason := "explains the alerts on " + e.reached(inc, ci)
 		total := explained
-		if p := inc.places[placeKey{ci: ci}]; p != nil {
-			if p.first == inc.first.onset() {
+		if p := inc.cis[ci]; p != nil {
+			if p.first == inc.first().onset() {
 				c.Parts = append(c.Parts, Part{"first", pointsFirst, "alerted first"})
 				total += pointsFirst
 				reason += ", alerted first"
@@ -62,10 +62,10 @@ func (e *Engine) rankCauses(inc *incident) []Cause {
 		} else {
 			reason += " although it does not alert itself"
 		}
-		if ch := e.changeBefore(ci, inc.first.onset()); ch != nil {
+		if ch := e.changeBefore(ci, inc.first().onset()); ch != nil {
 			c.Parts = append(c.Parts, Part{"change", pointsChanged, ch.text})
 			total += pointsChanged
-			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first.onset()-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
+			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first().onset()-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
 		}
 		c.Score = int(total * 1000 / (full + pointsFirst + pointsWorst + pointsChanged))
 		c.Reason = reason
@@ -104,52 +104,27 @@ func bestCIs(causes map[int32]int64) []int32 {
 }
 
 // maxReached bounds the count of alerting CIs that a cause explains.
-const maxReached = 2000
+const maxReached = 1000
 
-// reached counts the alerting CIs that the failure of ci explains.
-func (e *Engine) reached(inc *incident, ci int32) int {
-	n, looked := 0, 0
-	for key := range inc.places {
-		if key.ci == unbound {
-			continue
-		}
-		// Past the bound the rest are taken to be explained: the share of
-		// the score says how well. Stopping here would make the count depend
-		// on the order of the map.
-		if looked++; len(inc.places) > maxReached {
+// reached tells on how many CIs the failure of ci explains alerts.
+func (e *Engine) reached(inc *incident, ci int32) string {
+	if len(inc.cis) > maxReached {
+		return fmt.Sprintf("most of %d CIs", len(inc.cis))
+	}
+	n := 0
+	for at := range inc.cis {
+		if slices.ContainsFunc(e.estate.explaining(at), func(sh share) bool { return sh.ci == ci }) {
 			n++
-			continue
-		}
-		for _, sh := range e.estate.explaining(key.ci) {
-			if sh.ci == ci {
-				n++
-				break
-			}
 		}
 	}
-	return n
+	return plural(n, "CI")
 }
 
 // alertCauses lists the alerts of an incident that no CI stands for. The
 // earliest is the likeliest; with CIs in the incident it ranks below those
 // that explain more than themselves.
 func (e *Engine) alertCauses(inc *incident) []Cause {
-	var first []*alert
-	for _, m := range inc.members {
-		if m.ci != unbound {
-			continue
-		}
-		i, _ := slices.BinarySearchFunc(first, m, func(x, y *alert) int {
-			if earlier(x, y) {
-				return -1
-			}
-			return 1
-		})
-		if i < maxCauses {
-			first = slices.Insert(first, i, m)
-			first = first[:min(len(first), maxCauses)]
-		}
-	}
+	first := inc.loners
 	var out []Cause
 	for i, a := range first {
 		score := int64(1000)
@@ -179,11 +154,11 @@ func (e *Engine) changeCauses(inc *incident, cis []Cause) []Cause {
 			continue
 		}
 		ci, _ := e.estate.Index(c.ID)
-		ch := e.changeBefore(ci, inc.first.onset())
+		ch := e.changeBefore(ci, inc.first().onset())
 		if ch == nil {
 			continue
 		}
-		gap := time.Duration(inc.first.onset()-ch.startsAt) * time.Microsecond
+		gap := time.Duration(inc.first().onset()-ch.startsAt) * time.Microsecond
 		// The nearer in time, the nearer to the score of the CI it changed.
 		score := int64(c.Score) * int64(max(e.cfg.ChangeWindow-Duration(gap), 0)) / int64(max(e.cfg.ChangeWindow, 1))
 		out = append(out, Cause{
@@ -218,10 +193,8 @@ const maxServices = 50
 func (e *Engine) blastRadius(inc *incident) BlastRadius {
 	hit := map[int32]bool{}
 	b := BlastRadius{Services: []string{}}
-	for key := range inc.places {
-		if key.ci != unbound {
-			hit[key.ci] = true
-		}
+	for ci := range inc.cis {
+		hit[ci] = true
 	}
 	alerting := len(hit)
 	for _, c := range inc.rec.Causes {
@@ -280,7 +253,7 @@ func (e *Engine) priority(inc *incident) (impact, urgency int, p Priority) {
 	b, cfg := &inc.rec.Blast, &e.cfg.Priority
 	impact = 3
 	switch {
-	case inc.ciCount() == 0:
+	case len(inc.cis) == 0:
 		impact = 2
 	case b.ServiceCount >= cfg.HighImpactServices:
 		impact = 1

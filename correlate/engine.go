@@ -48,11 +48,10 @@ type Engine struct {
 	dirtyAlerts []*alert
 	sighted     []*alert
 
-	packer   packer
-	best     []candidate
-	subjects []uint64
-	scratch  ingest.Labels
-	other    ingest.Labels
+	packer packer
+	views  views
+	best   []candidate
+	other  ingest.Labels
 }
 
 // New makes an engine without state and with an empty estate. rules say how
@@ -79,7 +78,7 @@ func (e *Engine) setEstate(s *cmdb.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("binding rules: %w", err)
 	}
-	e.estate, e.binder = newEstate(s), b
+	e.estate, e.binder, e.views = newEstate(s), b, views{}
 	return nil
 }
 
@@ -329,7 +328,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		e.extend(a, ev)
 		e.setFiring(a, true)
 		e.changed(a, ep.Status == "")
-		e.correlate(a, ev.Labels)
+		e.correlate(a)
 	case ingest.Update:
 		e.extend(a, ev)
 		e.describe(a, ev, annotations)
@@ -369,7 +368,7 @@ func (e *Engine) describe(a *alert, ev *ingest.Event, annotations uint64) {
 	e.setFiring(a, false)
 	a.labels, a.severity, a.source = packed, ev.Severity, ev.Source
 	a.name = hash(ev.Name())
-	a.ci = e.binding(ev.Labels).Index
+	a.ci = e.view(a).binding.Index
 	e.setFiring(a, firing)
 	a.decided = decided
 	if inc != nil {
@@ -414,11 +413,11 @@ func (e *Engine) setFiring(a *alert, firing bool) {
 		inc.firing += n
 		inc.firingBy[a.severity] += n
 	}
-	e.scratch = e.packer.unpack(e.scratch[:0], a.labels)
-	for i := range e.scratch {
-		addCount(e.labelCount, hash(e.scratch[i].Name, e.scratch[i].Value), int32(n))
+	v := e.view(a)
+	for i := range v.labels {
+		addCount(e.labelCount, hash(v.labels[i].Name, v.labels[i].Value), int32(n))
 	}
-	for _, s := range e.subjectsOf(e.scratch) {
+	for _, s := range v.subjects {
 		addCount(e.subjectCount, s, int32(n))
 	}
 }
@@ -452,7 +451,7 @@ func (e *Engine) end(a *alert, at int64, by string) {
 	a.suppression = ""
 	e.reviseAlert(a)
 	e.forgetAlertLater(a)
-	if w := e.watchdogOf(e.packer.unpack(nil, a.labels)); w != nil {
+	if w := e.watchdogOf(e.view(a).labels); w != nil {
 		e.watchdogSilent(a)
 	}
 	if inc := a.incident; inc != nil {
@@ -466,8 +465,8 @@ func (e *Engine) horizon() int64 { return e.cfg.Horizon().Microseconds() }
 
 // correlate finds the place of an alert that begins to fire: suppressed with
 // a reason, or in exactly one incident.
-func (e *Engine) correlate(a *alert, labels ingest.Labels) {
-	if w := e.watchdogOf(labels); w != nil {
+func (e *Engine) correlate(a *alert) {
+	if w := e.watchdogOf(e.view(a).labels); w != nil {
 		a.suppression = suppressedWatchdog
 		e.watchdogBack(a)
 		return
@@ -482,7 +481,7 @@ func (e *Engine) correlate(a *alert, labels ingest.Labels) {
 		a.suppression = suppressedFlapping
 		return
 	}
-	cands := e.candidates(a, labels)
+	cands := e.candidates(a)
 	if len(cands) > 0 && cands[0].score() >= e.cfg.Threshold {
 		best := cands[0].place.inc
 		ev := e.evidence(a, &cands[0], cands)
@@ -569,7 +568,7 @@ func apart(a, b *incident) bool {
 
 // rememberChange keeps a change for as long as it can explain anything.
 func (e *Engine) rememberChange(ev *ingest.Event) {
-	b := e.binding(ev.Labels)
+	b := e.binder.Bind(ev.Labels.Get)
 	if b.Index == unbound {
 		return
 	}

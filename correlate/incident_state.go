@@ -17,8 +17,10 @@ import (
 type incident struct {
 	rec     Incident
 	members []*alert
-	places  map[placeKey]*presence
-	firing  int
+	// cis and subjects are where it is seen.
+	cis      map[int32]*presence
+	subjects map[uint64]*presence
+	firing   int
 	// severities counts its alerts and those of them that fire, by severity.
 	severities, firingBy [ingest.Critical + 1]int
 	sources              map[string]int
@@ -26,7 +28,9 @@ type incident struct {
 	// well it explains the different pairs.
 	pairs  map[pair]int
 	causes map[int32]int64
-	first  *alert // earliest onset
+	// earliest are its alerts by onset, at most maxCauses; loners those among
+	// them that no CI stands for, likewise.
+	earliest, loners []*alert
 	// common are the labels that all alerts share; stale after one left.
 	common      ingest.Labels
 	commonStale bool
@@ -51,7 +55,7 @@ type pair struct {
 }
 
 func newIncident(rec Incident) *incident {
-	return &incident{rec: rec, places: map[placeKey]*presence{}, sources: map[string]int{},
+	return &incident{rec: rec, cis: map[int32]*presence{}, subjects: map[uint64]*presence{}, sources: map[string]int{},
 		pairs: map[pair]int{}, causes: map[int32]int64{}}
 }
 
@@ -66,16 +70,14 @@ func (e *Engine) enter(inc *incident, a *alert) {
 		inc.firingBy[a.severity]++
 	}
 	inc.sources[a.source]++
-	labels := e.packer.unpack(e.scratch[:0], a.labels)
-	e.scratch = labels
+	v := e.view(a)
+	labels := v.labels
 	if len(inc.members) == 1 {
-		inc.common = slices.Clone(labels)
+		inc.common = e.labelsOf(a)
 	} else if len(inc.common) > 0 {
 		inc.common = slices.DeleteFunc(inc.common, func(l ingest.Label) bool { return labels.Get(l.Name) != l.Value })
 	}
-	if inc.first == nil || earlier(a, inc.first) {
-		inc.first = a
-	}
+	inc.order(a)
 	if a.ci != unbound {
 		e.place(inc, placeKey{ci: a.ci}, a)
 		p := pair{a.ci, a.name}
@@ -85,9 +87,40 @@ func (e *Engine) enter(inc *incident, a *alert) {
 			}
 		}
 	}
-	for _, s := range e.subjectsOf(labels) {
+	for _, s := range v.subjects {
 		e.place(inc, placeKey{ci: unbound, subject: s}, a)
 	}
+}
+
+// order puts an alert among the earliest.
+func (inc *incident) order(a *alert) {
+	inc.earliest = insertEarly(inc.earliest, a)
+	if a.ci == unbound {
+		inc.loners = insertEarly(inc.loners, a)
+	}
+}
+
+// reorder finds the earliest again, after an alert left or changed its onset.
+func (inc *incident) reorder() {
+	inc.earliest, inc.loners = inc.earliest[:0], inc.loners[:0]
+	for _, m := range inc.members {
+		inc.order(m)
+	}
+}
+
+// first is the alert with the earliest onset; there must be one.
+func (inc *incident) first() *alert { return inc.earliest[0] }
+
+func insertEarly(list []*alert, a *alert) []*alert {
+	if len(list) == maxCauses && !earlier(a, list[maxCauses-1]) {
+		return list
+	}
+	i := len(list)
+	for i > 0 && earlier(a, list[i-1]) {
+		i--
+	}
+	list = slices.Insert(list, i, a)
+	return list[:min(len(list), maxCauses)]
 }
 
 func earlier(a, b *alert) bool {
@@ -98,15 +131,27 @@ func earlier(a, b *alert) bool {
 }
 
 func (e *Engine) place(inc *incident, key placeKey, a *alert) {
-	p := inc.places[key]
+	p := inc.at(key)
 	if p == nil {
 		p = &presence{inc: inc, key: key}
-		inc.places[key] = p
+		if key.ci != unbound {
+			inc.cis[key.ci] = p
+		} else {
+			inc.subjects[key.subject] = p
+		}
 		if inc.rec.Status.Active() {
 			e.places.insert(e.estate, p)
 		}
 	}
 	p.add(a)
+}
+
+// at is where the incident is seen at a CI or subject, nil if it is not.
+func (inc *incident) at(key placeKey) *presence {
+	if key.ci != unbound {
+		return inc.cis[key.ci]
+	}
+	return inc.subjects[key.subject]
 }
 
 // leave takes a member out again.
@@ -122,16 +167,11 @@ func (e *Engine) leave(inc *incident, a *alert) {
 		delete(inc.sources, a.source)
 	}
 	inc.commonStale = true
-	if inc.first == a {
-		inc.first = nil
-		for _, m := range inc.members {
-			if inc.first == nil || earlier(m, inc.first) {
-				inc.first = m
-			}
-		}
+	if slices.Contains(inc.earliest, a) || slices.Contains(inc.loners, a) {
+		inc.reorder()
 	}
 	drop := func(key placeKey) {
-		p := inc.places[key]
+		p := inc.at(key)
 		if p == nil {
 			return
 		}
@@ -140,7 +180,11 @@ func (e *Engine) leave(inc *incident, a *alert) {
 			p.refresh()
 			return
 		}
-		delete(inc.places, key)
+		if key.ci != unbound {
+			delete(inc.cis, key.ci)
+		} else {
+			delete(inc.subjects, key.subject)
+		}
 		if inc.rec.Status.Active() {
 			e.places.remove(e.estate, p)
 		}
@@ -157,7 +201,7 @@ func (e *Engine) leave(inc *incident, a *alert) {
 			}
 		}
 	}
-	for _, s := range e.subjectsOf(e.packer.unpack(nil, a.labels)) {
+	for _, s := range e.view(a).subjects {
 		drop(placeKey{ci: unbound, subject: s})
 	}
 }
@@ -165,30 +209,31 @@ func (e *Engine) leave(inc *incident, a *alert) {
 // moved is called when an alert's onset changed while it was a member.
 func (e *Engine) moved(inc *incident, a *alert) {
 	if a.ci != unbound {
-		inc.places[placeKey{ci: a.ci}].refresh()
+		inc.cis[a.ci].refresh()
 	}
-	for _, s := range e.subjectsOf(e.packer.unpack(nil, a.labels)) {
-		if p := inc.places[placeKey{ci: unbound, subject: s}]; p != nil {
+	for _, s := range e.view(a).subjects {
+		if p := inc.subjects[s]; p != nil {
 			p.refresh()
 		}
 	}
-	inc.first = nil
-	for _, m := range inc.members {
-		if inc.first == nil || earlier(m, inc.first) {
-			inc.first = m
-		}
-	}
+	inc.reorder()
 }
 
 // activate and deactivate put the incident where alerts find it, or take it away.
 func (e *Engine) activate(inc *incident) {
-	for _, p := range inc.places {
+	for _, p := range inc.cis {
+		e.places.insert(e.estate, p)
+	}
+	for _, p := range inc.subjects {
 		e.places.insert(e.estate, p)
 	}
 }
 
 func (e *Engine) deactivate(inc *incident) {
-	for _, p := range inc.places {
+	for _, p := range inc.cis {
+		e.places.remove(e.estate, p)
+	}
+	for _, p := range inc.subjects {
 		e.places.remove(e.estate, p)
 	}
 }
@@ -266,12 +311,12 @@ func (e *Engine) revise(inc *incident) (Incident, bool) {
 // aggregate computes what an incident's record says of its alerts.
 func (e *Engine) aggregate(inc *incident) {
 	rec := &inc.rec
-	rec.Alerts = AlertCounts{Firing: inc.firing, Total: len(inc.members), CIs: inc.ciCount()}
+	rec.Alerts = AlertCounts{Firing: inc.firing, Total: len(inc.members), CIs: len(inc.cis)}
 	if len(inc.members) == 0 {
 		return // what it was remains readable after its alerts have left
 	}
 	rec.Sources = sortedKeys(inc.sources)
-	if on := timeOf(inc.first.onset()); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
+	if on := timeOf(inc.first().onset()); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
 		rec.StartedAt = on
 	}
 	rec.Labels = e.commonLabels(inc)
@@ -319,16 +364,6 @@ func (e *Engine) alertEntries(inc *incident) []Entry {
 	return []Entry{{EntryAlerts, self, fmt.Sprintf("%s; %d of %d firing", text, inc.firing, len(inc.members))}}
 }
 
-func (inc *incident) ciCount() int {
-	n := 0
-	for k := range inc.places {
-		if k.ci != unbound {
-			n++
-		}
-	}
-	return n
-}
-
 // worst is the worst severity of the firing alerts, or of all if none fires.
 func (inc *incident) worst() ingest.Severity {
 	counts := &inc.firingBy
@@ -347,11 +382,11 @@ func (e *Engine) commonLabels(inc *incident) ingest.Labels {
 	if inc.commonStale {
 		inc.commonStale, inc.common = false, nil
 		for i, m := range inc.members {
-			labels := e.packer.unpack(nil, m.labels)
 			if i == 0 {
-				inc.common = labels
+				inc.common = e.labelsOf(m)
 				continue
 			}
+			labels := e.view(m).labels
 			inc.common = slices.DeleteFunc(inc.common, func(l ingest.Label) bool { return labels.Get(l.Name) != l.Value })
 		}
 	}
@@ -360,15 +395,16 @@ func (e *Engine) commonLabels(inc *incident) ingest.Labels {
 
 // title names the likely cause and how many alerts there are.
 func (e *Engine) title(inc *incident) string {
-	name, about := e.nameOf(inc.first), ""
-	if inc.first.ci != unbound {
-		about = " on " + e.display(inc.first.ci)
-	} else if b := e.binding(e.packer.unpack(nil, inc.first.labels)); len(b.Tried) > 0 {
+	first := inc.first()
+	name, about := e.nameOf(first), ""
+	if first.ci != unbound {
+		about = " on " + e.display(first.ci)
+	} else if b := &e.view(first).binding; len(b.Tried) > 0 {
 		about = " on " + b.Tried[0]
 	}
 	if len(inc.rec.Causes) > 0 && inc.rec.Causes[0].Kind == "ci" {
 		if ci, ok := e.estate.Index(inc.rec.Causes[0].ID); ok {
-			if p := inc.places[placeKey{ci: ci}]; p != nil {
+			if p := inc.cis[ci]; p != nil {
 				own := p.members[0]
 				for _, m := range p.members {
 					if earlier(m, own) {

@@ -92,7 +92,7 @@ func (e *Engine) calm(t timer) {
 	e.reviseAlert(a)
 	if a.firing && a.suppression == suppressedFlapping {
 		a.suppression = ""
-		e.correlate(a, e.packer.unpack(nil, a.labels))
+		e.correlate(a)
 	}
 }
 
@@ -237,7 +237,7 @@ func (e *Engine) watchdogBack(a *alert) {
 }
 
 func (e *Engine) watchdogEvent(a *alert, s ingest.Status) *ingest.Event {
-	labels := slices.Clone(e.packer.unpack(nil, a.labels))
+	labels := e.labelsOf(a)
 	name := labels.Get("alertname")
 	labels = labels.Set("alertname", watchdogAlert).Set("watchdog", name).Set("severity", ingest.Critical.String())
 	ev := &ingest.Event{
@@ -285,14 +285,13 @@ func (e *Engine) rebind(s *cmdb.Snapshot) {
 		if a.ci != unbound {
 			was = old.At(a.ci).ID
 		}
-		b := e.binding(e.packer.unpack(nil, a.labels))
-		a.ci = b.Index
-		if b.CI != was && a.firing {
+		v := e.view(a)
+		a.ci = v.binding.Index
+		if v.binding.CI != was && a.firing {
 			e.reviseAlert(a)
 		}
 		if a.firing {
-			e.subjects = subjects(e.subjects[:0], &b)
-			for _, s := range e.subjects {
+			for _, s := range v.subjects {
 				addCount(e.subjectCount, s, 1)
 			}
 		}

@@ -111,8 +111,9 @@ func (e *Engine) insertAlert(r *ingest.Alert) {
 		annotations: hashLabels(r.Annotations), template: templateOf(r.Summary()), name: hash(r.Name()),
 		labels: e.packer.pack(labels), source: strings.Clone(r.Source), sourceSeverity: strings.Clone(r.SourceSeverity),
 		transitions: slices.Clone(r.Transitions), suppression: r.Suppression, endedBy: r.EndedBy,
-		ci: e.binding(labels).Index, severity: r.Severity, flapping: r.Flapping,
+		severity: r.Severity, flapping: r.Flapping,
 	}
+	a.ci = e.view(a).binding.Index
 	e.alerts[a.fp] = a
 	if r.Status == ingest.Firing {
 		decided := a.decided

@@ -20,7 +20,8 @@ const Model = "plain-1"
 // relation-aware correlation that needs no learning.
 const (
 	topologyBase     = 190 // same CI; less 100·ln(1/strength) along a path
-	subjectStrength  = 0.9 // same subject, no CI known
+	subjectStrength  = 0.9 // same first subject, no CI known
+	laterStrength    = 0.8 // same further subject, such as the service of two hosts
 	secondsPerPoint  = 6   // of the gap in time
 	labelPoints      = 30  // all labels shared
 	templatePoints   = 15  // same name and same text but for numbers
@@ -67,7 +68,8 @@ func timePoints(gapMicros int64) int {
 
 // candidates scores all incidents near an alert, best first. Incidents that
 // cannot reach a score of 0 are left out.
-func (e *Engine) candidates(a *alert, labels ingest.Labels) []candidate {
+func (e *Engine) candidates(a *alert) []candidate {
+	v := e.view(a)
 	best := e.best[:0]
 	onset := a.onset()
 	offer := func(c candidate) {
@@ -100,16 +102,18 @@ func (e *Engine) candidates(a *alert, labels ingest.Labels) []candidate {
 			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
 		}
 	}
-	for _, s := range e.subjectsOf(labels) {
+	strength := subjectStrength
+	for _, s := range v.subjects {
 		if e.tooCommon(s) {
 			continue
 		}
 		for _, p := range e.places.at[placeKey{ci: unbound, subject: s}] {
-			offer(candidate{place: p, at: -1, strength: subjectStrength, topology: topologyPoints(subjectStrength)})
+			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
 		}
+		strength = laterStrength
 	}
 	for i := range best {
-		e.compare(&best[i], a, labels)
+		e.compare(&best[i], a, v.labels)
 	}
 	slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
 	e.best = best
@@ -121,13 +125,6 @@ func less(c, d *candidate) bool {
 	return cmp.Or(
 		cmp.Compare(c.place.key.ci, d.place.key.ci),
 		cmp.Compare(c.place.key.subject, d.place.key.subject)) < 0
-}
-
-// subjectsOf lists the subjects of an alert, valid until the next call.
-func (e *Engine) subjectsOf(labels ingest.Labels) []uint64 {
-	b := e.binding(labels)
-	e.subjects = subjects(e.subjects[:0], &b)
-	return e.subjects
 }
 
 // tooCommon says that a third of all firing alerts have a subject, such as the
@@ -265,7 +262,7 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 }
 
 func (e *Engine) nameOf(a *alert) string {
-	if n := e.packer.unpack(nil, a.labels).Get("alertname"); n != "" {
+	if n := e.view(a).labels.Get("alertname"); n != "" {
 		return n
 	}
 	return "alert " + a.fp.String()
@@ -273,7 +270,7 @@ func (e *Engine) nameOf(a *alert) string {
 
 // subjectText finds the text of a subject among an alert's.
 func (e *Engine) subjectText(subject uint64, a *alert) string {
-	b := e.binding(e.packer.unpack(nil, a.labels))
+	b := &e.view(a).binding
 	for _, t := range append(b.Tried, b.By) {
 		if hash(t) == subject {
 			return t
@@ -289,7 +286,8 @@ func (e *Engine) sharedText(a, b *alert) string {
 		w    int64
 	}
 	var shared []weighted
-	eachPair(e.packer.unpack(nil, a.labels), e.packer.unpack(nil, b.labels), func(x, y *ingest.Label) {
+	e.other = e.packer.unpack(e.other[:0], b.labels)
+	eachPair(e.view(a).labels, e.other, func(x, y *ingest.Label) {
 		if x != nil && y != nil && x.Value == y.Value && x.Name != "alertname" {
 			shared = append(shared, weighted{x.Name + "=" + clip(x.Value, 60), e.rarity(x)})
 		}

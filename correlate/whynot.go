@@ -36,8 +36,7 @@ func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 	case a.suppression != "":
 		x.Evidence.Sentence = fmt.Sprintf("The alert is suppressed (%s): it joins no incident.", a.suppression)
 	}
-	labels := e.packer.unpack(nil, a.labels)
-	cands := e.candidates(a, labels)
+	cands := e.candidates(a)
 	for i := range cands {
 		if cands[i].place.inc != inc {
 			continue
@@ -65,12 +64,12 @@ func (e *Engine) farApart(a *alert, inc *incident) string {
 	if a.ci == unbound {
 		return "The alert is bound to no CI, and nothing that it is about is named by an alert of the incident."
 	}
-	if inc.ciCount() == 0 {
+	if len(inc.cis) == 0 {
 		return "No alert of the incident is bound to a CI, so there is no path between them."
 	}
 	near := e.estate.around(a.ci)
 	for i := range near {
-		if p := inc.places[placeKey{ci: near[i].ci}]; p != nil {
+		if p := inc.cis[near[i].ci]; p != nil {
 			gap := time.Duration(p.gap(a.onset())) * time.Microsecond
 			return fmt.Sprintf("%s is %s from %s, but its alerts began %s apart, which is too long for that distance.",
 				e.display(a.ci), plural(int(near[i].hops), "hop"), e.display(near[i].ci), roundGap(gap))
