@@ -32,6 +32,9 @@ func (b *Batch) Reject(place int, reason ingest.Reason, err error) {
 	b.Rejected = append(b.Rejected, ingest.Rejection{Index: place, Reason: reason, Err: err})
 }
 
+// Place is the place in the message of the i-th of Events.
+func (b *Batch) Place(i int) int { return b.places[i] }
+
 // ReceiveBatch is [Door.Receive]; the rejections are in the order of the
 // message and their indexes are places in it.
 func (d *Door) ReceiveBatch(w http.ResponseWriter, r *http.Request, source string, b *Batch) ([]ingest.Rejection, bool) {
@@ -62,6 +65,15 @@ type OutcomeRefusal struct {
 	Error  string        `json:"error"`
 }
 
+// OutcomeOf is the outcome of a batch, given what [Door.ReceiveBatch] returned.
+func OutcomeOf(b *Batch, rejections []ingest.Rejection) Outcome {
+	out := Outcome{Accepted: len(b.Events) + len(b.Rejected) - len(rejections), Rejected: []OutcomeRefusal{}}
+	for _, x := range rejections {
+		out.Rejected = append(out.Rejected, OutcomeRefusal{Index: x.Index, Reason: x.Reason, Error: x.Err.Error()})
+	}
+	return out
+}
+
 // Take hands a batch on and answers with its [Outcome]: 202, or 400 when
 // nothing of the message could be taken. An empty batch is no mistake.
 func (d *Door) Take(w http.ResponseWriter, r *http.Request, source string, b *Batch) {
@@ -69,10 +81,7 @@ func (d *Door) Take(w http.ResponseWriter, r *http.Request, source string, b *Ba
 	if !ok {
 		return
 	}
-	out := Outcome{Accepted: len(b.Events) + len(b.Rejected) - len(rejections), Rejected: []OutcomeRefusal{}}
-	for _, x := range rejections {
-		out.Rejected = append(out.Rejected, OutcomeRefusal{Index: x.Index, Reason: x.Reason, Error: x.Err.Error()})
-	}
+	out := OutcomeOf(b, rejections)
 	status := http.StatusAccepted
 	if out.Accepted == 0 && len(rejections) > 0 {
 		status = http.StatusBadRequest

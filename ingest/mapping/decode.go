@@ -1,0 +1,171 @@
+package mapping
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/itchyny/gojq"
+
+	"tocsin/ingest"
+	"tocsin/ingest/httpdoor"
+)
+
+// maxParts bounds the events of one message.
+const maxParts = 50_000
+
+// errNothing is why a message is left of which Each gives nothing.
+var errNothing = errors.New("each: gives no part of the message, so there is no event in it")
+
+// exact keeps numbers as they were sent: an identifier of 20 digits would not
+// survive being a float64.
+var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+	if dec.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	*v = stdjson.Number(raw)
+	return nil
+}))
+
+func parse(body []byte) (any, error) {
+	var message any
+	if err := json.Unmarshal(body, &message, exact); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	return message, nil
+}
+
+// Decode makes events of a message. Each event's place is that of its part in
+// the order of Each. The run ends with ctx, which should have a deadline.
+func (m *Mapping) Decode(ctx context.Context, body []byte) *httpdoor.Batch {
+	b := new(httpdoor.Batch)
+	message, err := parse(body)
+	if err != nil {
+		b.Reject(-1, ingest.ReasonMalformed, err)
+		return b
+	}
+	m.decode(ctx, message, b)
+	return b
+}
+
+func (m *Mapping) decode(ctx context.Context, message any, b *httpdoor.Batch) {
+	parts := m.each.RunWithContext(ctx, message, message)
+	place := 0
+	for ; ; place++ {
+		part, ok := parts.Next()
+		if !ok {
+			break
+		}
+		if err, ok := part.(error); ok {
+			b.Reject(placeOf(place), ingest.ReasonInvalid, fmt.Errorf("each: %w", stopped(err)))
+			return
+		}
+		if place == maxParts {
+			b.Reject(place, ingest.ReasonTooLarge, fmt.Errorf("each: gives more than %d parts; send smaller batches", maxParts))
+			return
+		}
+		e, err := m.event(scope{ctx, part, message})
+		if err != nil {
+			b.Reject(place, ingest.ReasonInvalid, err)
+			continue
+		}
+		b.Add(place, e)
+	}
+	if place == 0 {
+		b.Reject(-1, ingest.ReasonUnsupported, errNothing)
+	}
+}
+
+// placeOf is where Each broke: before the first part it is the message.
+func placeOf(place int) int {
+	if place == 0 {
+		return -1
+	}
+	return place
+}
+
+func (m *Mapping) event(s scope) (ingest.Event, error) {
+	e := ingest.Event{Kind: ingest.KindAlert}
+	kind, err := m.kind.text(s)
+	if err != nil {
+		return e, err
+	}
+	switch ingest.Kind(kind) {
+	case "", ingest.KindAlert:
+		status, err := m.status.text(s)
+		if err != nil {
+			return e, err
+		}
+		if status == "" && m.status != nil {
+			return e, errors.New("status: null: want firing or resolved; give the other with // \"firing\"")
+		}
+		if e.Status = ingest.Firing; status != "" {
+			if e.Status, err = ingest.ParseStatus(status); err != nil {
+				return e, err
+			}
+		}
+	case ingest.KindChange, ingest.KindAcknowledge:
+		e.Kind = ingest.Kind(kind)
+	default:
+		return e, fmt.Errorf("kind: %.40q: want alert, change or acknowledge", kind)
+	}
+	if e.Labels, err = set(s, m.labelsFrom, m.labels); err != nil {
+		return e, err
+	}
+	if e.Annotations, err = set(s, m.annotationsFrom, m.annotations); err != nil {
+		return e, err
+	}
+	for _, t := range []struct {
+		from *expression
+		to   *string
+	}{{m.severity, &e.SourceSeverity}, {m.generatorURL, &e.GeneratorURL}, {m.actor, &e.Actor}} {
+		if *t.to, err = t.from.text(s); err != nil {
+			return e, err
+		}
+	}
+	if e.StartsAt, err = m.startsAt.time(s, m.spec.TimeLayout); err != nil {
+		return e, err
+	}
+	if e.EndsAt, err = m.endsAt.time(s, m.spec.TimeLayout); err != nil {
+		return e, err
+	}
+	if e.Fingerprint, err = m.identity(s); err != nil {
+		return e, err
+	}
+	e.Raw = raw(s.part)
+	return e, nil
+}
+
+func set(s scope, from *expression, each []named) (ingest.Labels, error) {
+	values := map[string]string{}
+	if err := from.set(s, values); err != nil {
+		return nil, err
+	}
+	for _, n := range each {
+		t, err := n.text(s)
+		if err != nil {
+			return nil, err
+		}
+		if t != "" {
+			values[n.name] = t
+		}
+	}
+	return ingest.NewLabels(values), nil
+}
+
+// raw is one part as JSON; gojq sorts the names.
+func raw(part any) []byte {
+	out, err := gojq.Marshal(part)
+	if err != nil {
+		return nil
+	}
+	return bytes.Clone(out)
+}
