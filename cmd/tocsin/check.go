@@ -48,6 +48,7 @@ type checked struct {
 	Config    string         `json:"config,omitempty"`
 	Receivers int            `json:"receivers"`
 	Sources   int            `json:"sources"`
+	Mappings  int            `json:"mappings"`
 	Rules     int            `json:"binding_rules"`
 	Defaults  bool           `json:"default_binding_rules"`
 	Watchdogs int            `json:"watchdogs"`
@@ -61,7 +62,7 @@ func newChecked(configFile string, s *setup) *checked {
 	rules := s.Config.Binding.Rules
 	c := &checked{
 		OK: true, Config: configFile,
-		Receivers: len(s.Receivers), Sources: len(s.Config.Ingest.Sources), Watchdogs: len(s.Config.Correlation.Watchdogs),
+		Receivers: len(s.Receivers), Sources: len(s.Config.Ingest.Sources), Mappings: len(s.Mappings), Watchdogs: len(s.Config.Correlation.Watchdogs),
 		Rules: len(rules), Defaults: reflect.DeepEqual(rules, cmdb.DefaultRules()), Files: append([]string{}, s.Config.CMDB.Files...),
 		CIs: len(s.Estate.CIs), Relations: len(s.Estate.Relations), Warnings: append([]file.Warning{}, s.Warnings...),
 	}
@@ -78,7 +79,7 @@ func (c *checked) print(p *printer) {
 		rules += " (the defaults)"
 	}
 	p.row("configuration", name)
-	p.row(" ", strings.Join([]string{count(c.Sources, "source"), rules, count(c.Watchdogs, "watchdog"), count(c.Receivers, "receiver")}, ", "))
+	p.row(" ", strings.Join([]string{count(c.Sources, "source"), count(c.Mappings, "mapping"), rules, count(c.Watchdogs, "watchdog"), count(c.Receivers, "receiver")}, ", "))
 	if len(c.Files) == 0 {
 		p.row("estate", "none, so alerts are bound to nothing")
 	} else {

@@ -8,6 +8,7 @@ import (
 
 	"tocsin/cmdb/file"
 	"tocsin/correlate"
+	"tocsin/ingest/mapping"
 	"tocsin/internal/config"
 	"tocsin/internal/notify"
 )
@@ -20,6 +21,8 @@ type setup struct {
 	Warnings []file.Warning
 	// Receivers are Config.Notify made ready to send.
 	Receivers []notify.Receiver
+	// Mappings are Config.Ingest.Mappings compiled.
+	Mappings mapping.Set
 }
 
 // newSetup reads the configuration, or takes the defaults when there is none,
@@ -42,6 +45,9 @@ func newSetup(configFile string, cmdbFiles []string) (*setup, error) {
 		errs = append(errs, err)
 	}
 	if s.Receivers, err = receiversOf(&s.Config); err != nil {
+		errs = append(errs, err)
+	}
+	if s.Mappings, err = mapping.NewSet(s.Config.Ingest.Mappings); err != nil {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"tocsin/cmdb"
 	"tocsin/correlate"
+	"tocsin/ingest/mapping"
 )
 
 // check reports every impossible value.
@@ -56,6 +57,7 @@ func (l *Limits) check(m *mistakes) {
 var sourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 func (in *Ingest) check(m *mistakes) {
+	in.checkMappings(m)
 	m.names("ingest.replica_labels", in.ReplicaLabels)
 	m.names("ingest.severity_labels", in.SeverityLabels)
 	m.atLeast("ingest.max_labels", int64(in.MaxLabels), 1)
@@ -78,6 +80,32 @@ func (in *Ingest) check(m *mistakes) {
 				m.bad(key+".severity."+word, "is %s, but %q is %s; upper and lower case are the same here", s.Severity[word], other, s.Severity[other])
 			}
 			lower[l] = word
+		}
+	}
+}
+
+// checkMappings compiles each alone, so that every mistake is reported where its
+// expression is.
+func (in *Ingest) checkMappings(m *mistakes) {
+	first := map[string]int{}
+	for i, spec := range in.Mappings {
+		key := fmt.Sprintf("ingest.mappings[%d]", i)
+		if j, again := first[spec.Name]; again {
+			m.bad(key+".name", "%q is also the name of mappings[%d]; give each its own", spec.Name, j)
+		} else {
+			first[spec.Name] = i
+		}
+		if spec.Name == "alertmanager" {
+			m.bad(key+".name", "%q has a door of its own under that name, so the mapping would never be used; choose another", spec.Name)
+		}
+		_, err := mapping.Compile(spec)
+		for _, err := range parts(err) {
+			var bad *mapping.Mistake
+			if errors.As(err, &bad) {
+				m.bad(join(key, bad.Field), "%v", bad.Err)
+			} else {
+				m.bad(key, "%v", err)
+			}
 		}
 	}
 }

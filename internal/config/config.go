@@ -4,6 +4,7 @@ import (
 	"tocsin/cmdb"
 	"tocsin/correlate"
 	"tocsin/ingest"
+	"tocsin/ingest/mapping"
 )
 
 // Config is the whole configuration. [Default] has the defaults: a file names
@@ -57,6 +58,8 @@ type Ingest struct {
 	MaxLabelBytes int `yaml:"max_label_bytes"`
 	// Sources are settings for one source each, by its name.
 	Sources map[string]Source `yaml:"sources"`
+	// Mappings read foreign JSON, each at its own door.
+	Mappings []mapping.Spec `yaml:"mappings"`
 }
 
 // Source is how the events of one source differ from the usual.

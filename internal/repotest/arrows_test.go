@@ -36,6 +36,8 @@ var arrows = []struct {
 	{"correlate/correlatetest", core},
 	{"internal/repotest", nil},
 	{"internal/peers", nil},
+	// A mapping is configured in the words of its own package.
+	{"internal/config", []string{"ingest", "cmdb", "correlate", "ingest/mapping"}},
 	{"internal/*", core},
 
 	// Only cmd wires everything, and nobody imports it.
