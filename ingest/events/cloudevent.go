@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tocsin/ingest"
@@ -41,35 +43,94 @@ func kindOf(k jsontext.Kind) string {
 	return k.String()
 }
 
+// addStructured reads the envelope itself and leaves the rules of attributes
+// to the SDK: its own parser panics on a data_base64 that is no text and takes
+// members that stand twice.
 func addStructured(b *httpdoor.Batch, place int, v jsontext.Value) {
-	// The SDK's parser passes over what is no JSON, such as names that stand
-	// twice, and what it makes of it may differ from what a broker saw.
 	if v.Kind() != '{' {
 		b.Reject(place, ingest.ReasonMalformed, fmt.Errorf("event: %s, want an object", v.Kind()))
 		return
 	}
-	if err := check(v); err != nil {
-		b.Reject(place, ingest.ReasonMalformed, err)
-		return
-	}
-	var ce cloudevents.Event
-	if err := ce.UnmarshalJSON(v); err != nil {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(v, &members); err != nil {
 		b.Reject(place, ingest.ReasonMalformed, fmt.Errorf("CloudEvent: %w", err))
 		return
 	}
-	add(b, place, &ce)
+	ce, err := fromMembers(members)
+	if err != nil {
+		b.Reject(place, ingest.ReasonInvalid, err)
+		return
+	}
+	add(b, place, ce)
 }
 
-func check(v jsontext.Value) error {
-	if v.IsValid() {
-		return nil
+func fromMembers(members map[string]jsontext.Value) (*cloudevents.Event, error) {
+	var specversion string
+	if err := json.Unmarshal(members["specversion"], &specversion); err != nil || specversion != cloudevents.CloudEventsVersionV1 {
+		return nil, fmt.Errorf("specversion: %.40s: want %q", cmp.Or(string(members["specversion"]), "missing"), cloudevents.CloudEventsVersionV1)
 	}
-	// Only to say what is wrong.
-	c := v.Clone()
-	if err := c.Compact(); err != nil {
-		return fmt.Errorf("event: %w", err)
+	ce := cloudevents.New(cloudevents.CloudEventsVersionV1)
+	for name, v := range members {
+		switch {
+		case name == "specversion" || v.Kind() == 'n':
+		case name == "data":
+			ce.DataEncoded = v
+		case name == "data_base64":
+			if members["data"] != nil {
+				return nil, errors.New("data_base64: stands beside data; send one of them")
+			}
+			var data []byte
+			if err := json.Unmarshal(v, &data); err != nil {
+				return nil, fmt.Errorf("data_base64: %.40s: want a text in base64", v)
+			}
+			ce.DataEncoded, ce.DataBase64 = data, true
+		default:
+			var value string
+			switch v.Kind() {
+			case '"':
+				if err := json.Unmarshal(v, &value); err != nil {
+					return nil, fmt.Errorf("%.40s: %w", name, err)
+				}
+			case 't', 'f', '0':
+				value = string(v)
+			default:
+				return nil, fmt.Errorf("%.40s: an attribute is a single value, not %s", name, v.Kind())
+			}
+			if err := setAttribute(&ce, name, value); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return errors.New("event: not valid JSON")
+	return &ce, nil
+}
+
+// setAttribute sets any attribute or extension but specversion.
+func setAttribute(ce *cloudevents.Event, name, value string) (err error) {
+	switch name {
+	case "id":
+		err = ce.Context.SetID(value)
+	case "source":
+		err = ce.Context.SetSource(value)
+	case "type":
+		err = ce.Context.SetType(value)
+	case "subject":
+		err = ce.Context.SetSubject(value)
+	case "time":
+		at, parseErr := parseTime(value)
+		if err = parseErr; err == nil {
+			err = ce.Context.SetTime(at)
+		}
+	case "datacontenttype":
+		err = ce.Context.SetDataContentType(value)
+	case "dataschema":
+		err = ce.Context.SetDataSchema(value)
+	default:
+		err = ce.Context.SetExtension(name, value)
+	}
+	if err != nil {
+		return fmt.Errorf("%.40s: %.80q: %w", name, value, err)
+	}
+	return nil
 }
 
 func isBinary(h http.Header) bool {
@@ -98,29 +159,11 @@ func decodeBinary(h http.Header, body []byte) *httpdoor.Batch {
 		if plain, err := url.PathUnescape(value); err == nil {
 			value = plain
 		}
-		var err error
-		switch attribute {
-		case "specversion":
-		case "id":
-			err = ce.Context.SetID(value)
-		case "source":
-			err = ce.Context.SetSource(value)
-		case "type":
-			err = ce.Context.SetType(value)
-		case "subject":
-			err = ce.Context.SetSubject(value)
-		case "time":
-			at, parseErr := parseTime(value)
-			if err = parseErr; err == nil {
-				err = ce.Context.SetTime(at)
-			}
-		case "dataschema":
-			err = ce.Context.SetDataSchema(value)
-		default:
-			err = ce.Context.SetExtension(attribute, value)
+		if attribute == "specversion" || attribute == "datacontenttype" {
+			continue // read above; and below, from Content-Type
 		}
-		if err != nil {
-			b.Reject(0, ingest.ReasonInvalid, fmt.Errorf("header ce-%.40s: %.80q: %w", attribute, value, err))
+		if err := setAttribute(&ce, attribute, value); err != nil {
+			b.Reject(0, ingest.ReasonInvalid, fmt.Errorf("header ce-%w", err))
 			return b
 		}
 	}
@@ -133,10 +176,6 @@ func decodeBinary(h http.Header, body []byte) *httpdoor.Batch {
 }
 
 func add(b *httpdoor.Batch, place int, ce *cloudevents.Event) {
-	if v := ce.SpecVersion(); v != cloudevents.CloudEventsVersionV1 {
-		b.Reject(place, ingest.ReasonUnsupported, fmt.Errorf("specversion: %.40q: want %s", v, cloudevents.CloudEventsVersionV1))
-		return
-	}
 	if err := ce.Validate(); err != nil {
 		b.Reject(place, ingest.ReasonInvalid, fmt.Errorf("CloudEvent: %s", strings.ReplaceAll(err.Error(), "\n", "; ")))
 		return

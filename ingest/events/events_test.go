@@ -1,0 +1,231 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+
+	"tocsin/ingest"
+	"tocsin/ingest/httpdoor"
+)
+
+var now = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// receiver is a server that keeps what it is given, in memory.
+type receiver struct {
+	events   []ingest.Event
+	rejected []ingest.Rejection
+	err      error
+}
+
+func (r *receiver) Receive(_ context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
+	if r.err != nil && len(events) > 0 {
+		return nil, r.err
+	}
+	n := ingest.NewNormalizer(ingest.NormalizerOptions{})
+	for i := range events {
+		e := events[i]
+		e.Source = source
+		if reason, err := n.Normalize(&e, now); err != nil {
+			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
+			continue
+		}
+		r.events = append(r.events, e)
+	}
+	r.rejected = append(r.rejected, rejected...)
+	return rejected, nil
+}
+
+type call struct {
+	t *testing.T
+	r *receiver
+}
+
+func (c call) post(body string, header ...string) (int, httpdoor.Outcome) {
+	c.t.Helper()
+	req := httptest.NewRequest(http.MethodPost, "/api/v1/events", strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	Handler(httpdoor.New(c.r, httpdoor.Options{})).ServeHTTP(w, req)
+	var out httpdoor.Outcome
+	if w.Code == http.StatusAccepted || w.Code == http.StatusBadRequest && strings.HasPrefix(w.Body.String(), "{") {
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+			c.t.Fatalf("answer %q: %v", w.Body, err)
+		}
+	}
+	return w.Code, out
+}
+
+func newCall(t *testing.T) call { return call{t, new(receiver)} }
+
+// one posts a message that must be taken as one event.
+func one(t *testing.T, body string, header ...string) ingest.Event {
+	t.Helper()
+	c := newCall(t)
+	status, out := c.post(body, header...)
+	if status != http.StatusAccepted || len(c.r.events) != 1 {
+		t.Fatalf("status %d, %d events, rejected %v; want 202 and one", status, len(c.r.events), out.Rejected)
+	}
+	return c.r.events[0]
+}
+
+func TestOwn(t *testing.T) {
+	e := one(t, `{"labels":{"alertname":"DiskFull","Host":"DB-01"},"annotations":{"summary":"93 %"},"starts_at":"2026-11-21T09:00:00Z",
+		"timeout":"10m","severity":"High","generator_url":"http://x/"}`, "Content-Type", "application/json; charset=utf-8")
+	e.Raw = nil
+	want := ingest.Event{Kind: ingest.KindAlert, Source: "events", Status: ingest.Firing,
+		Labels: ingest.LabelsOf("alertname", "DiskFull", "Host", "DB-01"), Annotations: ingest.LabelsOf("summary", "93 %"),
+		StartsAt: now.Add(-time.Hour), Timeout: 10 * time.Minute, Severity: ingest.Major, SourceSeverity: "High", GeneratorURL: "http://x/",
+		Fingerprint:           ingest.FingerprintOf(ingest.LabelsOf("alertname", "DiskFull", "Host", "DB-01")),
+		PrometheusFingerprint: ingest.FingerprintOf(ingest.LabelsOf("alertname", "DiskFull", "Host", "DB-01"))}
+	if d := cmp.Diff(want, e); d != "" {
+		t.Error(d)
+	}
+	if e := one(t, `{"labels":{"a":"b"}}`); e.Severity != ingest.Unknown {
+		t.Errorf("no severity is %v, want unknown", e.Severity)
+	}
+	if e := one(t, `{"kind":"change","labels":{"service":"shop"},"starts_at":"2026-11-21T09:00:00Z"}`); e.Kind != ingest.KindChange || e.Status != "" {
+		t.Errorf("change became %s %s", e.Kind, e.Status)
+	}
+	if e := one(t, `{"kind":"acknowledge","actor":"ann","labels":{"service":"shop"}}`); e.Kind != ingest.KindAcknowledge || e.Actor != "ann" {
+		t.Errorf("acknowledge became %s by %q", e.Kind, e.Actor)
+	}
+}
+
+// TestBatchKeepsTheGood also holds that places are those of the message,
+// although the receiver counts only what it was given.
+func TestBatchKeepsTheGood(t *testing.T) {
+	c := newCall(t)
+	status, out := c.post(`[
+		{"labels":{"n":"0"}},
+		{"lables":{"n":"1"}},
+		{"labels":{"n":"2"},"starts_at":"2026-11-21T10:00:00Z","ends_at":"2020-01-01T00:00:00Z"},
+		7,
+		{"labels":{"n":4}},
+		{"labels":{}},
+		{"labels":{"n":"` + "\xff" + `"}},
+		{"labels":{"n":"7"}}]`)
+	if status != http.StatusAccepted || out.Accepted != 2 {
+		t.Errorf("status %d, %d accepted, want 202 and 2", status, out.Accepted)
+	}
+	type refusal struct {
+		Index  int
+		Reason ingest.Reason
+		Names  string
+	}
+	want := []refusal{{1, ingest.ReasonMalformed, "lables"}, {2, ingest.ReasonInvalid, "ends_at"}, {3, ingest.ReasonMalformed, "number"},
+		{4, ingest.ReasonMalformed, `"n"`}, {5, ingest.ReasonInvalid, "labels"}, {6, ingest.ReasonMalformed, "UTF-8"}}
+	var got []refusal
+	for i, x := range out.Rejected {
+		names := x.Error
+		if i < len(want) && strings.Contains(x.Error, want[i].Names) {
+			names = want[i].Names
+		}
+		got = append(got, refusal{x.Index, x.Reason, names})
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(out.Rejected[0].Error, "generator_url") {
+		t.Errorf("%q does not name the known fields", out.Rejected[0].Error)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	f := func(body, contentType string, status int, names string) {
+		t.Helper()
+		c := newCall(t)
+		got, out := c.post(body, "Content-Type", contentType)
+		text := ""
+		for _, x := range out.Rejected {
+			text += x.Error
+		}
+		for _, x := range c.r.rejected {
+			text += x.Err.Error()
+		}
+		if got != status || !strings.Contains(text, names) || len(c.r.rejected) == 0 {
+			t.Errorf("%.60q: %d %q, %d counted; want %d naming %q", body, got, text, len(c.r.rejected), status, names)
+		}
+	}
+	f(``, "application/json", 400, "EOF")
+	f(`{"labels":{"a":"b"}`, "application/json", 400, "EOF")
+	f(`{"labels":{"a":"b"}} {}`, "application/json", 400, "array")
+	f(`{"labels":{"a":"b"},"labels":{"c":"d"}}`, "application/json", 400, "duplicate")
+	f(`{"labels":{"a":"b"},"status":"broken"}`, "application/json", 400, "broken")
+	f(`{"labels":{"a":"b"},"kind":"command"}`, "application/json", 400, "command")
+	f(`{"labels":{"a":"b"},"kind":"change","status":"firing"}`, "application/json", 400, "status")
+	f(`{"labels":{"a":"b"},"timeout":"-5m"}`, "application/json", 400, "-5m")
+	f(`{"labels":{"a":"b"},"starts_at":"1969-01-01T00:00:00Z"}`, "application/json", 400, "starts_at")
+	f(`{"labels":{"a":"b"},"starts_at":"yesterday"}`, "application/json", 400, "starts_at")
+	f(`{"labels":{"a":"b"}}`, "text/plain", 415, "text/plain")
+	f(`{"labels":{"a":"b"}}`, "application/cloudevents+json", 400, "specversion")
+	f(`[]`, "application/cloudevents+json", 400, "array")
+	f(`{}`, "application/cloudevents-batch+json", 400, "array")
+	f(strings.Repeat("[", 20_000), "application/json", 400, "depth")
+}
+
+// A batch that is cut off keeps what had come; the sender is told where.
+func TestCutOffBatch(t *testing.T) {
+	c := newCall(t)
+	status, out := c.post(`[{"labels":{"n":"0"}},{"labels":{"n":`)
+	if status != http.StatusAccepted || out.Accepted != 1 || len(out.Rejected) != 1 || out.Rejected[0].Index != 1 {
+		t.Errorf("%d %+v", status, out)
+	}
+}
+
+func TestOverloadAndStore(t *testing.T) {
+	for _, err := range []error{ingest.ErrOverloaded, errors.New("disk full")} {
+		c := call{t, &receiver{err: err}}
+		if status, _ := c.post(`{"labels":{"a":"b"}}`); status != http.StatusServiceUnavailable {
+			t.Errorf("%v: %d, want 503", err, status)
+		}
+	}
+}
+
+func TestGzipAndSource(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(`{"labels":{"a":"b"}}`))
+	z.Close()
+	r := new(receiver)
+	req := httptest.NewRequest(http.MethodPost, "/api/v1/events?source=probe", &b)
+	req.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	Handler(httpdoor.New(r, httpdoor.Options{})).ServeHTTP(w, req)
+	if w.Code != http.StatusAccepted || len(r.events) != 1 || r.events[0].Source != "probe" {
+		t.Errorf("%d %s %v", w.Code, w.Body, r.events)
+	}
+}
+
+func TestEmptyBatchIsNoMistake(t *testing.T) {
+	if status, out := newCall(t).post(`[]`); status != http.StatusAccepted || out.Accepted != 0 || len(out.Rejected) != 0 {
+		t.Errorf("%d %+v", status, out)
+	}
+}
+
+func FuzzOwn(f *testing.F) {
+	f.Add([]byte(`[{"labels":{"a":"b"},"timeout":"1m"},{"kind":"change"}]`))
+	f.Add([]byte(`{"labels":{"a":"b"},"starts_at":"2026-11-21T10:00:00Z"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b := decodeOwn(body)
+		for i := range b.Events {
+			if e := &b.Events[i]; e.Kind != ingest.KindAlert && e.Status != "" {
+				t.Errorf("%s with status %s", e.Kind, e.Status)
+			}
+		}
+		if trimmed := bytes.TrimSpace(body); len(b.Events)+len(b.Rejected) == 0 && (len(trimmed) < 2 || trimmed[0] != '[') {
+			t.Errorf("%q is neither an event nor a rejection", body)
+		}
+	})
+}
