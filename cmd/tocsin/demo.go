@@ -163,8 +163,8 @@ func post(ctx context.Context, base string, m demo.Message) error {
 
 // demoResult is what came of the story.
 type demoResult struct {
-	Incidents  []demoIncident              `json:"incidents"`
-	Accounting map[string]correlate.Counts `json:"accounting"`
+	Incidents  []demoIncident     `json:"incidents"`
+	Accounting []api.SourceCounts `json:"accounting"`
 }
 
 type demoIncident struct {
@@ -201,9 +201,11 @@ func showDemo(cmd *cobra.Command) error {
 		}
 		result.Incidents = append(result.Incidents, demoIncident{inc, why})
 	}
-	if _, err := c.get(ctx, "/accounting", nil, &result.Accounting); err != nil {
+	var accounting api.Accounting
+	if _, err := c.get(ctx, "/accounting", nil, &accounting); err != nil {
 		return err
 	}
+	result.Accounting = accounting.Items
 	return render(cmd, result, func(p *printer) { p.demo(&result) })
 }
 

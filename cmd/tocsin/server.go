@@ -24,6 +24,8 @@ import (
 	"tocsin/ingest/alertmanager"
 	"tocsin/ingest/events"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/mapping"
+	"tocsin/ingest/otlp"
 	"tocsin/ingest/pagerduty"
 	"tocsin/internal/api"
 	"tocsin/internal/driver"
@@ -99,26 +101,21 @@ func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, er
 		return nil, err
 	}
 
-	if len(set.Receivers) > 0 {
-		s.notifier, err = notify.New(notify.Options{
-			Outbox: s.store, Receivers: set.Receivers, Logger: log.With("component", "notify"), Registerer: reg,
-		})
-		if err != nil {
-			return nil, err
-		}
+	// Without receivers too: it gives up what is owed to those that are gone.
+	s.notifier, err = notify.New(notify.Options{
+		Outbox: s.store, Receivers: set.Receivers, Logger: log.With("component", "notify"), Registerer: reg,
+	})
+	if err != nil {
+		return nil, err
 	}
 	normalizer := ingest.NewNormalizer(cfg.Ingest.Normalizer())
-	options := driver.Options{
+	s.driver = driver.New(driver.Options{
 		Engine: engine, Store: s.store, Reader: s.store, Estate: state.Topology, AwaySince: alive,
 		Normalize: normalizer.Normalize, MaxEvents: cfg.Limits.MaxEventsInFlight,
-		Logger: log.With("component", "driver"), Registerer: reg, Accounting: accounting,
-	}
-	if s.notifier != nil {
-		options.Plan = func(incs []correlate.Incident) []correlate.Delivery { return notify.Plan(set.Receivers, incs) }
-		options.Planned = s.notifier.Wake
-	}
-	s.driver = driver.New(options)
-
+		Plan:    func(incs []correlate.Incident) []correlate.Delivery { return notify.Plan(set.Receivers, incs) },
+		Planned: s.notifier.Wake,
+		Logger:  log.With("component", "driver"), Registerer: reg, Accounting: accounting,
+	})
 	door := httpdoor.New(s.driver, httpdoor.Options{
 		MaxBodyBytes: cfg.Limits.MaxBodyBytes, Timeout: time.Duration(cfg.Limits.RequestTimeout), KeepRaw: normalizer.KeepsRaw, Logger: log.With("component", "door"),
 	})
@@ -132,6 +129,8 @@ func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, er
 	mux.Handle("POST /api/v1/events", events.Handler(door))
 	mux.Handle("POST /v2/enqueue", pagerduty.Enqueue(door))
 	mux.Handle("POST /v2/change/enqueue", pagerduty.Changes(door))
+	mux.Handle("POST /v1/logs", otlp.Handler(door, otlp.Options{KeepRaw: normalizer.KeepsRaw}))
+	mux.Handle("POST /api/v1/webhooks/{mapping}", mapping.Handler(door, func() mapping.Set { return set.Mappings }))
 	mux.Handle(api.Prefix+"/", api.New(api.Options{
 		Reader: s.store, Commander: s.driver, Explainer: s.driver, Estate: s.driver, Outbox: s.store, ReadEstate: readEstate,
 		Version: version(), Store: "sqlite", Logger: log.With("component", "api"), Registerer: reg,
@@ -162,9 +161,7 @@ func (s *server) run(ctx context.Context) error {
 	defer stopDriving()
 	var g errgroup.Group
 	g.Go(func() error { return s.driver.Run(driving) })
-	if s.notifier != nil {
-		g.Go(func() error { return s.notifier.Run(ctx) })
-	}
+	g.Go(func() error { return s.notifier.Run(ctx) })
 	g.Go(func() error { return s.retain(ctx) })
 	g.Go(func() error {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
