@@ -1,8 +1,6 @@
 package alertmanager
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -16,19 +14,17 @@ import (
 const SourcePrometheus = "prometheus"
 
 // DecodeAlerts reads alerts as POST /api/v2/alerts takes them. An alert whose
-// endsAt is not after now is resolved; a later endsAt is when it expires.
+// endsAt is not after now is resolved; a later endsAt is when it expires. The
+// index of a rejection is the alert's place in the message.
+//
 // An error means that the message is no array of alerts, and nothing of it is
-// taken: the sender will send it whole again.
+// taken, for the sender will send it whole again.
 func DecodeAlerts(body []byte, now time.Time, raw Raw) ([]ingest.Event, []ingest.Rejection, error) {
 	d := open(body, raw)
 	defer d.close()
-	events, rejected, err := d.array("body", func() (ingest.Event, error) { return d.postable(now) })
+	events, rejected, err := d.array("body", func(ev *ingest.Event) error { return d.postable(ev, now) })
 	if err != nil {
-		var fe *fieldError
-		if errors.As(err, &fe) {
-			return nil, nil, fe.err
-		}
-		return nil, nil, syntaxError(err)
+		return nil, nil, messageError(err)
 	}
 	if err := d.end(); err != nil {
 		return nil, nil, err
@@ -36,73 +32,59 @@ func DecodeAlerts(body []byte, now time.Time, raw Raw) ([]ingest.Event, []ingest
 	return events, rejected, nil
 }
 
-func (d *decoder) postable(now time.Time) (ingest.Event, error) {
-	ev := ingest.Event{Kind: ingest.KindAlert}
-	err := d.object("alert", func(name string) (err error) {
-		switch name {
-		case "labels":
-			ev.Labels, err = d.labels(name)
-		case "annotations":
-			ev.Annotations, err = d.labels(name)
-		case "startsAt":
-			ev.StartsAt, err = d.time(name)
-		case "endsAt":
-			ev.EndsAt, err = d.time(name)
-		case "generatorURL":
-			ev.GeneratorURL, err = d.string(name)
-		default:
-			err = d.skip()
-		}
+// postable reads an alert as the API's schema postableAlert says.
+func (d *decoder) postable(ev *ingest.Event, now time.Time) error {
+	if err := d.object("alert"); err != nil {
 		return err
-	})
+	}
+	for d.json.PeekKind() != '}' {
+		name, err := d.name()
+		if err == nil {
+			err = d.common(ev, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	ev.Status = ingest.Firing
-	if !ev.EndsAt.IsZero() && ev.EndsAt.Year() > 1 && !ev.EndsAt.After(now) {
+	if ev.EndsAt.Year() > 1 && !ev.EndsAt.After(now) {
 		ev.Status = ingest.Resolved
 	}
-	return ev, err
+	_, err := d.json.ReadToken()
+	return err
 }
 
-// API serves POST /api/v2/alerts: 200 with an empty body when all is stored,
-// 400 with what was wrong, as a JSON string, when some alerts were not taken.
+// API serves POST /api/v2/alerts: 200 with an empty body when all is stored;
+// 400 with what was wrong, as a JSON string, when some alerts were not taken,
+// although the others are stored; 503 when nothing could be stored.
 func API(door *httpdoor.Door) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		source, err := httpdoor.SourceOf(r, SourcePrometheus)
 		if err != nil {
-			refuseJSON(door, w, r, source, err)
+			refuse(door, w, r, source, err)
 			return
 		}
 		body, release, err := door.Read(w, r)
 		if err != nil {
-			refuseJSON(door, w, r, source, err)
+			refuse(door, w, r, source, err)
 			return
 		}
 		events, rejected, err := DecodeAlerts(body, time.Now(), Raw(door.KeepsRaw(source)))
 		release()
 		if err != nil {
-			refuseJSON(door, w, r, source, err)
+			refuse(door, w, r, source, err)
 			return
 		}
-		rejected, ok := door.Receive(w, r, source, events, rejected)
-		if ok && len(rejected) > 0 {
-			texts := make([]string, len(rejected))
-			for i, rej := range rejected {
-				texts[i] = rej.Error()
-			}
-			writeJSON(w, http.StatusBadRequest, strings.Join(texts, "; "))
+		refused, ok := door.Receive(w, r, source, events, rejected)
+		if ok && len(refused) > 0 {
+			httpdoor.WriteJSON(w, http.StatusBadRequest, strings.Join(texts(places(refused, len(rejected))), "; "))
 		}
 	})
 }
 
-// refuseJSON answers as Alertmanager's API does: an error is a JSON string.
-func refuseJSON(door *httpdoor.Door, w http.ResponseWriter, r *http.Request, source string, err error) {
+// refuse answers as Alertmanager's API does: an error is a JSON string.
+func refuse(door *httpdoor.Door, w http.ResponseWriter, r *http.Request, source string, err error) {
 	p := httpdoor.ProblemOf(err)
 	door.Count(r, source, p)
-	writeJSON(w, p.Status, p.Error())
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// A client that does not wait for its answer is not our trouble.
-	_ = json.NewEncoder(w).Encode(v)
+	httpdoor.WriteJSON(w, p.Status, p.Error())
 }

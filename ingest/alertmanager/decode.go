@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -12,46 +13,89 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tocsin/ingest"
+	"tocsin/ingest/httpdoor"
 )
-
-// decoder reads one message. Decoders are pooled: they keep their buffers and
-// the texts that come again and again.
-type decoder struct {
-	json *jsontext.Decoder
-	src  bytes.Reader
-	// seen are texts that are few and frequent: names of labels and fields.
-	seen map[string]string
-	text []byte // values of the set being read
-	ends []int
-	raw  bool // keep each alert's payload
-	utf8 bool // the whole body is valid UTF-8
-}
-
-// maxSeen bounds the texts that a decoder remembers.
-const maxSeen = 4096
-
-var decoders = sync.Pool{New: func() any { return &decoder{seen: map[string]string{}, json: new(jsontext.Decoder)} }}
 
 // Raw asks for events that carry their payload.
 type Raw bool
 
+// maxAlerts bounds the alerts of one message. Without it, a body of nothing
+// but "{}," would take a hundred times its size in memory.
+const maxAlerts = 1 << 16
+
+// decoder reads one message. Decoders are pooled: they keep their buffers and
+// the names that come again and again.
+type decoder struct {
+	json  *jsontext.Decoder
+	body  []byte
+	src   *bytes.Buffer // of body; jsontext reads a Buffer in place
+	raw   bool
+	utf8  bool              // all of body is, so that its parts need no check
+	names map[string]string // of labels and fields, by themselves
+	text  []byte            // scratch: the values of one set
+	pairs []pair
+}
+
+// pair is a label whose value is decoder.text up to end.
+type pair struct {
+	name string
+	end  int
+}
+
+// What a pooled decoder keeps is bounded, whatever the message was.
+const (
+	maxNames     = 4096
+	maxNameBytes = 64
+	maxScratch   = 64 << 10
+	maxPairs     = 256
+)
+
+var decoders = sync.Pool{New: func() any { return &decoder{names: map[string]string{}, json: new(jsontext.Decoder)} }}
+
 func open(body []byte, raw Raw) *decoder {
 	d := decoders.Get().(*decoder)
-	d.src.Reset(body)
+	d.body, d.src = body, bytes.NewBuffer(body)
 	d.raw, d.utf8 = bool(raw), utf8.Valid(body)
-	// Invalid UTF-8 costs the one alert it is in, not the batch: see element.
-	// Of names given twice the last wins, as with other readers of JSON.
-	d.json.Reset(&d.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	// Invalid UTF-8 is found and told with its field by valid. Of names given
+	// twice the last wins, as with Alertmanager's own decoder.
+	d.json.Reset(d.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return d
 }
 
 func (d *decoder) close() {
-	d.src.Reset(nil)
+	d.body, d.src = nil, nil
+	// The body's memory goes back to the door.
+	d.json.Reset(bytes.NewBuffer(nil))
+	if cap(d.text) > maxScratch {
+		d.text = nil
+	}
+	if cap(d.pairs) > maxPairs {
+		d.pairs = nil
+	}
+	clear(d.pairs[:cap(d.pairs)])
 	decoders.Put(d)
 }
 
-// syntaxError says where a message stops being JSON.
-func syntaxError(err error) error {
+// fieldError is a mistake in one alert only.
+type fieldError struct{ err error }
+
+func (e *fieldError) Error() string { return e.err.Error() }
+
+func wrongType(field string, got jsontext.Kind, want string) error {
+	what := map[jsontext.Kind]string{'n': "null", 't': "true", 'f': "false", '"': "a string", '0': "a number", '{': "an object", '[': "an array"}[got]
+	return &fieldError{fmt.Errorf("%.80s: got %s, want %s", field, what, want)}
+}
+
+// messageError is what a decoder returns when the message as a whole is wrong.
+func messageError(err error) error {
+	var fe *fieldError
+	if errors.As(err, &fe) {
+		return fe.err
+	}
+	var p *httpdoor.Problem
+	if errors.As(err, &p) {
+		return p
+	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
@@ -62,224 +106,227 @@ func syntaxError(err error) error {
 	return fmt.Errorf("body: %w", err)
 }
 
-// fieldError is a value of the wrong type: a mistake in one alert only.
-type fieldError struct{ err error }
-
-func (e *fieldError) Error() string { return e.err.Error() }
-
-func wrongType(field string, got jsontext.Kind, want string) error {
-	return &fieldError{fmt.Errorf("%s: got %s, want %s", field, got, want)}
-}
-
-// array reads an array of objects with f. An element that is wrong in itself
-// is rejected, and the array goes on behind it; an error means that the
-// message is not JSON.
-func (d *decoder) array(field string, f func() (ingest.Event, error)) (events []ingest.Event, rejected []ingest.Rejection, err error) {
+// array reads an array of alerts with f. An alert that is wrong in itself is
+// rejected, and the array goes on behind it; any other error means that the
+// message is wrong. null is an empty array.
+func (d *decoder) array(field string, f func(*ingest.Event) error) (events []ingest.Event, rejected []ingest.Rejection, err error) {
 	switch k := d.json.PeekKind(); k {
 	case '[':
-	case 'n':
-		_, err := d.json.ReadToken()
-		return nil, nil, err
-	case 0:
+		if _, err := d.json.ReadToken(); err != nil {
+			return nil, nil, err
+		}
+	case 'n', jsontext.KindInvalid:
 		_, err := d.json.ReadToken()
 		return nil, nil, err
 	default:
 		return nil, nil, wrongType(field, k, "an array of alerts")
 	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return nil, nil, err
-	}
+	events = make([]ingest.Event, 0, min(len(d.body)/700+1, 1024))
 	for i := 0; d.json.PeekKind() != ']'; i++ {
-		ev, err := d.element(f)
+		if i == maxAlerts {
+			return nil, nil, &httpdoor.Problem{Status: http.StatusRequestEntityTooLarge, Reason: ingest.ReasonTooLarge,
+				Err: fmt.Errorf("%s: more than %d alerts; send smaller batches", field, maxAlerts)}
+		}
+		// Decoded where it stays: an Event is large.
+		events = append(events, ingest.Event{Kind: ingest.KindAlert})
+		err := d.element(&events[len(events)-1], f)
+		if err == nil {
+			continue
+		}
 		var fe *fieldError
-		switch {
-		case err == nil:
-			events = append(events, ev)
-		case errors.As(err, &fe):
-			rejected = append(rejected, ingest.Rejection{Index: i, Reason: ingest.ReasonMalformed, Err: fe.err})
-		default:
+		if !errors.As(err, &fe) {
 			return nil, nil, err
 		}
+		events = events[:len(events)-1]
+		rejected = append(rejected, ingest.Rejection{Index: i, Reason: ingest.ReasonMalformed, Err: fe.err})
+	}
+	if len(events) == 0 {
+		events = nil
 	}
 	_, err = d.json.ReadToken()
 	return events, rejected, err
 }
 
-// element reads one element, and whatever f has left of it.
-func (d *decoder) element(f func() (ingest.Event, error)) (ev ingest.Event, err error) {
-	if !d.utf8 || d.raw {
-		return d.rawElement(f)
-	}
-	depth := d.json.StackDepth()
-	ev, err = f()
-	for err != nil && errors.As(err, new(*fieldError)) && d.json.StackDepth() > depth {
-		if _, rerr := d.json.ReadToken(); rerr != nil {
-			return ev, rerr
-		}
-	}
-	return ev, err
-}
-
-// rawElement reads an element as a whole first, to keep it or to find the one
-// alert of a batch that is not UTF-8.
-func (d *decoder) rawElement(f func() (ingest.Event, error)) (ev ingest.Event, err error) {
-	v, err := d.json.ReadValue()
-	if err != nil {
-		return ev, err
-	}
-	payload := bytes.Clone(v)
-	if !utf8.Valid(payload) {
-		return ev, &fieldError{fmt.Errorf("not UTF-8: %.80q", payload[max(firstInvalid(payload)-20, 0):])}
-	}
-	outer := d.json
-	defer func() { d.json = outer }()
-	d.json = jsontext.NewDecoder(bytes.NewReader(payload), jsontext.AllowDuplicateNames(true))
-	if ev, err = f(); err == nil && d.raw {
-		ev.Raw = payload
-	}
-	return ev, err
-}
-
-func firstInvalid(b []byte) int {
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return len(b)
-}
-
-// object reads an object, handing each field to f, which reads the value.
-func (d *decoder) object(field string, f func(name string) error) error {
-	if k := d.json.PeekKind(); k != '{' {
-		if k == 0 {
-			_, err := d.json.ReadToken()
+// element reads one alert, and passes over whatever f has left of it.
+func (d *decoder) element(ev *ingest.Event, f func(*ingest.Event) error) error {
+	depth, from := d.json.StackDepth(), d.json.InputOffset()
+	if err := f(ev); err != nil {
+		if _, ok := err.(*fieldError); !ok {
 			return err
 		}
+		for d.json.StackDepth() > depth {
+			if _, err := d.json.ReadToken(); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	if d.raw {
+		payload := bytes.TrimLeft(d.body[from:d.json.InputOffset()], ", \t\r\n")
+		if err := d.valid("alert", payload); err != nil {
+			return err
+		}
+		ev.Raw = bytes.Clone(payload)
+	}
+	return nil
+}
+
+// common reads the fields that both messages have; others are passed over.
+func (d *decoder) common(ev *ingest.Event, name string) (err error) {
+	switch name {
+	case "labels":
+		ev.Labels, err = d.labels(name)
+	case "annotations":
+		ev.Annotations, err = d.labels(name)
+	case "startsAt":
+		ev.StartsAt, err = d.time(name)
+	case "endsAt":
+		ev.EndsAt, err = d.time(name)
+	case "generatorURL":
+		ev.GeneratorURL, err = d.string(name)
+	default:
+		err = d.json.SkipValue()
+	}
+	return err
+}
+
+// object reads the beginning of an object.
+func (d *decoder) object(field string) error {
+	if k := d.json.PeekKind(); k != '{' && k != jsontext.KindInvalid {
 		if err := d.json.SkipValue(); err != nil {
 			return err
 		}
 		return wrongType(field, k, "an object")
 	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return err
-	}
-	for d.json.PeekKind() != '}' {
-		name, err := d.word()
-		if err != nil {
-			return err
-		}
-		if err := f(name); err != nil {
-			return err
-		}
-	}
 	_, err := d.json.ReadToken()
 	return err
 }
 
-// word reads a text that is likely to come again.
-func (d *decoder) word() (string, error) {
+// name reads the name of a field or label.
+func (d *decoder) name() (string, error) {
 	v, err := d.json.ReadValue()
 	if err != nil {
 		return "", err
 	}
-	b := unquote(nil, v)
-	if s, ok := d.seen[string(b)]; ok {
+	if bytes.IndexByte(v, '\\') >= 0 {
+		b, _ := jsontext.AppendUnquote(nil, v)
+		return string(b), nil
+	}
+	b := v[1 : len(v)-1]
+	if s, ok := d.names[string(b)]; ok {
 		return s, nil
 	}
 	s := string(b)
-	if len(d.seen) < maxSeen {
-		d.seen[s] = s
+	if len(s) <= maxNameBytes {
+		if len(d.names) >= maxNames {
+			clear(d.names)
+		}
+		d.names[s] = s
 	}
 	return s, nil
 }
 
-// unquote returns the text of a JSON string, without copying when it can.
+// unquote appends the text of a JSON string.
 func unquote(dst []byte, v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return append(dst, v[1:len(v)-1]...)
 	}
-	// The decoder has validated it.
+	// Its error is about UTF-8 alone, for the string was read: see valid.
 	dst, _ = jsontext.AppendUnquote(dst, v)
 	return dst
 }
 
+func (d *decoder) valid(field string, text []byte) error {
+	if d.utf8 || utf8.Valid(text) {
+		return nil
+	}
+	return &fieldError{fmt.Errorf("%.80q: %.80q is not UTF-8; send text in UTF-8", field, text)}
+}
+
 // string reads a string; null is empty.
 func (d *decoder) string(field string) (string, error) {
-	k := d.json.PeekKind()
+	b, err := d.bytes(field, "a string")
+	return string(b), err
+}
+
+// bytes reads a string; null is empty. The result lives until the next one.
+func (d *decoder) bytes(field, want string) ([]byte, error) {
 	v, err := d.json.ReadValue()
-	switch {
-	case err != nil:
-		return "", err
-	case k == '"':
-		return string(unquote(d.text[:0], v)), nil
-	case k == 'n':
-		return "", nil
+	if err != nil {
+		return nil, err
+	}
+	switch k := v.Kind(); k {
+	case '"':
+		d.text = unquote(d.text[:0], v)
+		return d.text, d.valid(field, d.text)
+	case 'n':
+		return nil, nil
 	default:
-		return "", wrongType(field, k, "a string")
+		return nil, wrongType(field, k, want)
 	}
 }
 
 // time reads an RFC 3339 time; null and the empty string are the zero time.
-func (d *decoder) time(field string) (time.Time, error) {
-	k := d.json.PeekKind()
-	v, err := d.json.ReadValue()
-	if err != nil {
-		return time.Time{}, err
+func (d *decoder) time(field string) (t time.Time, err error) {
+	text, err := d.bytes(field, "an RFC 3339 time")
+	if err != nil || len(text) == 0 {
+		return t, err
 	}
-	if k == 'n' {
-		return time.Time{}, nil
-	}
-	if k != '"' {
-		return time.Time{}, wrongType(field, k, "an RFC 3339 time")
-	}
-	text := unquote(d.text[:0], v)
-	if len(text) == 0 {
-		return time.Time{}, nil
-	}
-	var t time.Time
-	if err := t.UnmarshalText(text); err != nil {
-		return time.Time{}, &fieldError{fmt.Errorf("%s: %.60q is not an RFC 3339 time, such as 2026-01-31T09:30:00Z", field, text)}
+	if t.UnmarshalText(text) != nil {
+		return t, &fieldError{fmt.Errorf("%s: %.60q is not an RFC 3339 time, such as 2026-01-31T09:30:00Z", field, text)}
 	}
 	return t, nil
 }
 
-// labels reads an object of strings into a set, whose values share one piece
-// of memory.
+// labels reads an object of strings into a set; null is the empty set. The
+// values share one piece of memory, which lives as long as any of them.
 func (d *decoder) labels(field string) (ingest.Labels, error) {
 	if d.json.PeekKind() == 'n' {
 		_, err := d.json.ReadToken()
 		return nil, err
 	}
-	ls := make([]ingest.Label, 0, 12)
-	d.text, d.ends = d.text[:0], d.ends[:0]
-	sorted := true
-	err := d.object(field, func(name string) error {
-		k := d.json.PeekKind()
-		v, err := d.json.ReadValue()
-		if err != nil {
-			return err
-		}
-		if k != '"' {
-			return wrongType(fmt.Sprintf("%s.%.80s", field, name), k, "a string")
-		}
-		d.text = unquote(d.text, v)
-		d.ends = append(d.ends, len(d.text))
-		if n := len(ls); n > 0 && ls[n-1].Name >= name {
-			sorted = false
-		}
-		ls = append(ls, ingest.Label{Name: name})
-		return nil
-	})
-	if err != nil {
+	if err := d.object(field); err != nil {
 		return nil, err
 	}
-	text, from := string(d.text), 0
-	for i, end := range d.ends {
-		ls[i].Value = text[from:end]
-		from = end
+	d.text, d.pairs = d.text[:0], d.pairs[:0]
+	sorted := true
+	for d.json.PeekKind() != '}' {
+		name, err := d.name()
+		if err != nil {
+			return nil, err
+		}
+		v, err := d.json.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if k := v.Kind(); k != '"' {
+			return nil, wrongType(field+"."+name, k, "a string")
+		}
+		from := len(d.text)
+		d.text = unquote(d.text, v)
+		if !d.utf8 {
+			if err := d.valid(field, []byte(name)); err != nil {
+				return nil, err
+			}
+			if err := d.valid(field+"."+name, d.text[from:]); err != nil {
+				return nil, err
+			}
+		}
+		if n := len(d.pairs); n > 0 && d.pairs[n-1].name >= name {
+			sorted = false
+		}
+		d.pairs = append(d.pairs, pair{name, len(d.text)})
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return nil, err
+	}
+	if len(d.pairs) == 0 {
+		return nil, nil
+	}
+	ls, text, from := make(ingest.Labels, len(d.pairs)), string(d.text), 0
+	for i, p := range d.pairs {
+		ls[i] = ingest.Label{Name: p.name, Value: text[from:p.end]}
+		from = p.end
 	}
 	if !sorted {
 		ls = ingest.SortLabels(ls)
@@ -287,17 +334,14 @@ func (d *decoder) labels(field string) (ingest.Labels, error) {
 	return ls, nil
 }
 
-// skip passes over a value that nothing is done with.
-func (d *decoder) skip() error { return d.json.SkipValue() }
-
 // end makes sure that nothing follows the message.
 func (d *decoder) end() error {
 	switch _, err := d.json.ReadToken(); {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return syntaxError(err)
+		return messageError(err)
 	default:
-		return fmt.Errorf("body: more than one JSON value")
+		return errors.New("body: more than one JSON value")
 	}
 }

@@ -48,14 +48,14 @@ func TestDecodeAlerts(t *testing.T) {
 	f("year 1 is no end", `[{"endsAt":"0001-01-01T00:00:00Z","labels":{"Host":"DB-1","alertname":"Down"}}]`, []ingest.Event{yearOne}, nil, "")
 	f("the bad one of three is rejected, the others are kept",
 		`[{"labels":{"alertname":"Down","Host":"DB-1"}},{"labels":{"alertname":7},"annotations":{}},{"labels":{"alertname":"Down","Host":"DB-1"}}]`,
-		[]ingest.Event{down, down}, []string{"event 1: labels.alertname: got number, want a string"}, "")
+		[]ingest.Event{down, down}, []string{"event 1: labels.alertname: got a number, want a string"}, "")
 	f("wrong types everywhere", `[7,"x",{"labels":[]},{"startsAt":5},{"startsAt":"yesterday"},{"labels":{"alertname":"Down","Host":"DB-1"}}]`,
 		[]ingest.Event{down}, []string{
-			"event 0: alert: got number, want an object", "event 1: alert: got string, want an object",
-			"event 2: labels: got [, want an object", "event 3: startsAt: got number, want an RFC 3339 time",
+			"event 0: alert: got a number, want an object", "event 1: alert: got a string, want an object",
+			"event 2: labels: got an array, want an object", "event 3: startsAt: got a number, want an RFC 3339 time",
 			`event 4: startsAt: "yesterday" is not an RFC 3339 time, such as 2026-01-31T09:30:00Z`}, "")
 	f("bad UTF-8 costs one alert", "[{\"labels\":{\"alertname\":\"\xff\"}},{\"labels\":{\"alertname\":\"Down\",\"Host\":\"DB-1\"}}]",
-		[]ingest.Event{down}, []string{`event 0: not UTF-8: "bels\":{\"alertname\":\"\xff\"}}"`}, "")
+		[]ingest.Event{down}, []string{`event 0: "labels.alertname": "\xff" is not UTF-8; send text in UTF-8`}, "")
 	f("truncated: nothing is taken", `[{"labels":{"alertname":"Down","Host":"DB-1"}},{"lab`, nil, nil, "body: not JSON")
 	f("empty body", ``, nil, nil, "unexpected EOF")
 	f("an object", `{}`, nil, nil, "want an array")
@@ -88,7 +88,7 @@ func TestDecodeWebhook(t *testing.T) {
 		t.Errorf("statuses %s, %s; want firing, resolved", evs[0].Status, evs[1].Status)
 	}
 	evs = f("Grafana", `{"version":"1","orgId":1,"state":"alerting","alerts":[{"status":"firing","labels":{"alertname":"DatasourceNoData"},"annotations":{"summary":"s"},"valueString":"[ var='A' ]","panelURL":"http://g/p","values":{"A":1}}]}`, "grafana", 1, 0, "")
-	want := ingest.LabelsOf("summary", "s", "valueString", "[ var='A' ]", "panelURL", "http://g/p", "monitoring_health", "true")
+	want := ingest.LabelsOf("summary", "s", "valueString", "[ var='A' ]", "panelURL", "http://g/p", "monitoring_health", "true", "values", `{"A":1}`)
 	if diff := cmp.Diff(want, evs[0].Annotations); diff != "" {
 		t.Errorf("Grafana: annotations (-want +got):\n%s", diff)
 	}
