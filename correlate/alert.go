@@ -2,6 +2,8 @@ package correlate
 
 import (
 	"encoding/binary"
+	"slices"
+	"strings"
 	"time"
 
 	"tocsin/cmdb"
@@ -41,18 +43,41 @@ type alert struct {
 	// summary with its numbers masked. name is the hash of the alert's name.
 	annotations, template, name uint64
 	labels                      packedLabels
-	source, sourceSeverity      string
-	transitions                 []time.Time
+	origin                      *origin
+	flaps                       *flaps // nil until it changed its status twice
 	incident                    *incident
-	suppression                 string
-	endedBy                     string
 	ci                          int32
 	severity                    ingest.Severity
-	firing, flapping            bool
+	suppression                 suppression
+	endedBy                     endedBy
+	firing                      bool
 	// sighted says that it was re-sent in this tick, dirty that it has to be
 	// revised in this tick.
 	sighted, dirty bool
 }
+
+// origin is who says it and in which words; the same few for all alerts.
+type origin struct{ source, severity string }
+
+func (e *Engine) originOf(source, severity string) *origin {
+	o := origin{source, severity}
+	p := e.origins[o]
+	if p == nil {
+		// The texts may be parts of a large message: copies let go of it.
+		o = origin{strings.Clone(source), strings.Clone(severity)}
+		p = &o
+		e.origins[o] = p
+	}
+	return p
+}
+
+// flaps are the recent changes of status of an alert that has any.
+type flaps struct {
+	recent   []time.Time
+	flapping bool
+}
+
+func (a *alert) flapping() bool { return a.flaps != nil && a.flaps.flapping }
 
 // onset is when it began as far as coincidence goes: an alert may say that it
 // started after we received it, if clocks differ.
@@ -69,51 +94,92 @@ func (a *alert) episode() ingest.Episode {
 	return ep
 }
 
-const (
-	endedBySource  = "source"
-	endedByTimeout = "timeout"
+// endedBy is who ended an episode.
+type endedBy uint8
 
-	suppressedFlapping = "flapping"
-	suppressedWatchdog = "watchdog"
-	suppressedOperator = "operator"
+const (
+	notEnded endedBy = iota
+	endedBySource
+	endedByTimeout
 )
 
+var endedByNames = [...]string{"", "source", "timeout"}
+
+// suppression is why a firing alert is in no incident.
+type suppression uint8
+
+const (
+	notSuppressed suppression = iota
+	suppressedFlapping
+	suppressedWatchdog
+	suppressedOperator
+)
+
+var suppressionNames = [...]string{"", "flapping", "watchdog", "operator"}
+
+func (s suppression) String() string { return suppressionNames[s] }
+
 // packedLabels is a label set in one string: for each label the number of its
-// name (uvarint), the length of its value (uvarint) and the value. Values are
-// mostly unique to the alert, names are the same few everywhere.
+// name and that of its value, both uvarint. A text without a number has 0,
+// its length and itself in place of the number.
 type packedLabels string
 
-// packer numbers label names. Names beyond maxNames are written out, so that a
+// packer numbers texts that recur: names, and values of names that have few.
+// What has no number yet when the tables are full is written out, so that a
 // sender with ever new names cannot fill the memory for good.
 type packer struct {
-	numbers map[string]uint64
-	names   []string
-	buf     []byte
+	names  table
+	values []table // by the number of the name, less one
+	buf    []byte
 }
 
-const maxNames = 1 << 14
+type table struct {
+	numbers map[string]uint64
+	texts   []string
+}
+
+const (
+	maxNames = 1 << 12
+	// maxValues is how many values of one name get a number. A name with more
+	// is one whose values are mostly unique, such as a pod's.
+	maxValues = 64
+)
+
+func (t *table) number(text string, most int) uint64 {
+	n, ok := t.numbers[text]
+	if !ok && len(t.texts) < most {
+		if t.numbers == nil {
+			t.numbers = map[string]uint64{}
+		}
+		text = strings.Clone(text) // it may be part of a large message
+		t.texts = append(t.texts, text)
+		n = uint64(len(t.texts))
+		t.numbers[text] = n
+	}
+	return n
+}
+
+func (p *packer) put(n uint64, text string) {
+	p.buf = binary.AppendUvarint(p.buf, n)
+	if n == 0 {
+		p.buf = binary.AppendUvarint(p.buf, uint64(len(text)))
+		p.buf = append(p.buf, text...)
+	}
+}
 
 func (p *packer) pack(ls ingest.Labels) packedLabels {
 	p.buf = p.buf[:0]
 	for _, l := range ls {
-		n, ok := p.numbers[l.Name]
-		if !ok && len(p.names) < maxNames {
-			if p.numbers == nil {
-				p.numbers = map[string]uint64{}
+		name := p.names.number(l.Name, maxNames)
+		p.put(name, l.Name)
+		value := uint64(0)
+		if name > 0 {
+			if int(name) > len(p.values) {
+				p.values = append(p.values, table{})
 			}
-			p.names = append(p.names, l.Name)
-			n, ok = uint64(len(p.names)), true
-			p.numbers[l.Name] = n
+			value = p.values[name-1].number(l.Value, maxValues)
 		}
-		if !ok {
-			p.buf = binary.AppendUvarint(p.buf, 0)
-			p.buf = binary.AppendUvarint(p.buf, uint64(len(l.Name)))
-			p.buf = append(p.buf, l.Name...)
-		} else {
-			p.buf = binary.AppendUvarint(p.buf, n)
-		}
-		p.buf = binary.AppendUvarint(p.buf, uint64(len(l.Value)))
-		p.buf = append(p.buf, l.Value...)
+		p.put(value, l.Value)
 	}
 	return packedLabels(p.buf)
 }
@@ -140,12 +206,17 @@ func (p *packer) unpack(dst ingest.Labels, packed packedLabels) ingest.Labels {
 	}
 	for s != "" {
 		var l ingest.Label
-		if n := number(); n == 0 {
+		name := number()
+		if name == 0 {
 			l.Name = text()
 		} else {
-			l.Name = p.names[n-1]
+			l.Name = p.names.texts[name-1]
 		}
-		l.Value = text()
+		if value := number(); value == 0 {
+			l.Value = text()
+		} else {
+			l.Value = p.values[name-1].texts[value-1]
+		}
 		dst = append(dst, l)
 	}
 	return dst
@@ -244,16 +315,16 @@ func (e *Engine) record(a *alert) ingest.Alert {
 	r := ingest.Alert{
 		Fingerprint: a.fp, PrometheusFingerprint: a.prom, StartsAt: timeOf(a.startsAt),
 		Revision: a.revision, At: timeOf(e.now), Status: ingest.Resolved, EndsAt: timeOf(a.endsAt),
-		ExpiresAt: timeOf(a.expiresAt), DecidedAt: timeOf(a.decided), EndedBy: a.endedBy, Source: a.source, Severity: a.severity,
-		SourceSeverity: a.sourceSeverity, FirstSeen: timeOf(a.firstSeen), LastSeen: timeOf(a.lastSeen),
+		ExpiresAt: timeOf(a.expiresAt), DecidedAt: timeOf(a.decided), EndedBy: endedByNames[a.endedBy], Source: a.origin.source, Severity: a.severity,
+		SourceSeverity: a.origin.severity, FirstSeen: timeOf(a.firstSeen), LastSeen: timeOf(a.lastSeen),
 		Count: a.count, EventSeq: a.eventSeq, CI: b.CI, BoundBy: b.By, Ambiguous: b.Ambiguous,
-		Suppression: a.suppression, Flapping: a.flapping, Labels: labels,
+		Suppression: a.suppression.String(), Flapping: a.flapping(), Labels: labels,
 	}
 	if b.Index == unbound {
 		r.Tried = b.Tried
 	}
-	if len(a.transitions) > 0 {
-		r.Transitions = append([]time.Time(nil), a.transitions...)
+	if a.flaps != nil {
+		r.Transitions = slices.Clone(a.flaps.recent)
 	}
 	if a.firing {
 		r.Status = ingest.Firing

@@ -28,12 +28,13 @@ type Engine struct {
 	changes   map[int32][]*change
 	timers    timers
 	commands  map[string]int64 // recent command IDs and when
+	origins   map[origin]*origin
 
 	// firing, labelCount and subjectCount describe the alerts that fire now:
 	// how many, and how many with each label and each subject.
 	firing       int
-	labelCount   map[uint64]int32
-	subjectCount map[uint64]int32
+	labelCount   map[uint32]int32
+	subjectCount map[uint32]int32
 
 	pending struct {
 		topology   *cmdb.Snapshot
@@ -65,7 +66,7 @@ func New(cfg Config, rules []cmdb.Rule) (*Engine, error) {
 		cfg: cfg, rules: rules,
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
-		labelCount: map[uint64]int32{}, subjectCount: map[uint64]int32{},
+		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err
@@ -324,7 +325,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 	switch verdict {
 	case ingest.Fresh, ingest.Again:
 		e.describe(a, ev, annotations)
-		a.endsAt, a.endedBy, a.suppression = 0, "", ""
+		a.endsAt, a.endedBy, a.suppression = 0, notEnded, notSuppressed
 		e.extend(a, ev)
 		e.setFiring(a, true)
 		e.changed(a, ep.Status == "")
@@ -341,7 +342,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		e.end(a, min(max(micros(ev.EndsAt), a.startsAt), max(e.now, a.startsAt)), endedBySource)
 	case ingest.Missed:
 		e.describe(a, ev, annotations)
-		a.endsAt, a.endedBy, a.suppression, a.decided = micros(ev.EndsAt), endedBySource, "", e.now
+		a.endsAt, a.endedBy, a.suppression, a.decided = micros(ev.EndsAt), endedBySource, notSuppressed, e.now
 		e.forgetAlertLater(a)
 		if a.incident != nil {
 			e.touch(a.incident)
@@ -354,9 +355,10 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 // describe sets what an alert says, from the event that its record names.
 func (e *Engine) describe(a *alert, ev *ingest.Event, annotations uint64) {
 	a.prom, a.eventSeq = ev.PrometheusFingerprint, ev.Seq
-	a.sourceSeverity, a.annotations, a.template = ev.SourceSeverity, annotations, templateOf(ev.Summary())
+	a.annotations, a.template = annotations, templateOf(ev.Summary())
+	from := e.originOf(ev.Source, ev.SourceSeverity)
 	packed := e.packer.pack(ev.Labels)
-	if a.labels == packed && a.severity == ev.Severity && a.source == ev.Source {
+	if a.labels == packed && a.severity == ev.Severity && a.origin == from {
 		return
 	}
 	// What the incident knows of it has to be taken back first.
@@ -366,7 +368,7 @@ func (e *Engine) describe(a *alert, ev *ingest.Event, annotations uint64) {
 	}
 	decided := a.decided
 	e.setFiring(a, false)
-	a.labels, a.severity, a.source = packed, ev.Severity, ev.Source
+	a.labels, a.severity, a.origin = packed, ev.Severity, from
 	a.name = hash(ev.Name())
 	a.ci = e.view(a).binding.Index
 	e.setFiring(a, firing)
@@ -392,7 +394,7 @@ func (e *Engine) extend(a *alert, ev *ingest.Event) {
 		return
 	}
 	if a.expiresAt == 0 {
-		e.timers.push(timer{due: at, kind: timerExpire, fp: a.fp})
+		e.timers.push(timer{due: at, kind: timerExpire, key: uint64(a.fp)})
 	}
 	// The later of two sources' wishes holds: in doubt it still fires.
 	a.expiresAt = max(a.expiresAt, at)
@@ -422,7 +424,12 @@ func (e *Engine) setFiring(a *alert, firing bool) {
 	}
 }
 
-func addCount(m map[uint64]int32, k uint64, n int32) {
+// short folds a hash for counting: of a few hundred thousand labels some share
+// a count then, which makes them look a little less rare, always the same ones.
+func short(hash uint64) uint32 { return uint32(hash ^ hash>>32) }
+
+func addCount(m map[uint32]int32, hash uint64, n int32) {
+	k := short(hash)
 	if v := m[k] + n; v != 0 {
 		m[k] = v
 	} else {
@@ -437,18 +444,21 @@ func (e *Engine) changed(a *alert, first bool) {
 		return
 	}
 	f := e.cfg.flapping()
-	a.transitions, a.flapping = f.Record(a.transitions, timeOf(e.now), a.flapping)
-	if a.flapping {
-		e.timers.push(timer{due: micros(f.Ends(a.transitions)), kind: timerCalm, fp: a.fp})
+	if a.flaps == nil {
+		a.flaps = &flaps{}
+	}
+	a.flaps.recent, a.flaps.flapping = f.Record(a.flaps.recent, timeOf(e.now), a.flaps.flapping)
+	if a.flapping() {
+		e.timers.push(timer{due: micros(f.Ends(a.flaps.recent)), kind: timerCalm, key: uint64(a.fp)})
 	}
 }
 
 // end resolves a firing alert.
-func (e *Engine) end(a *alert, at int64, by string) {
+func (e *Engine) end(a *alert, at int64, by endedBy) {
 	a.endsAt, a.endedBy, a.expiresAt = at, by, 0
 	e.setFiring(a, false)
 	e.changed(a, false)
-	a.suppression = ""
+	a.suppression = notSuppressed
 	e.reviseAlert(a)
 	e.forgetAlertLater(a)
 	if w := e.watchdogOf(e.view(a).labels); w != nil {
@@ -477,7 +487,7 @@ func (e *Engine) correlate(a *alert) {
 		}
 		e.leave(inc, a)
 	}
-	if a.flapping {
+	if a.flapping() {
 		a.suppression = suppressedFlapping
 		return
 	}
@@ -506,7 +516,7 @@ func (e *Engine) correlate(a *alert) {
 func (e *Engine) again(inc *incident, a *alert) bool {
 	switch {
 	case inc.rec.Status.Active():
-	case inc.rec.Status == Resolved && !a.flapping:
+	case inc.rec.Status == Resolved && !a.flapping():
 		e.reopen(inc, self, "%s fires again %s after the resolution", e.nameOf(a), roundGap(timeOf(e.now).Sub(inc.rec.ResolvedAt)))
 	default:
 		return false
@@ -525,7 +535,7 @@ func (e *Engine) again(inc *incident, a *alert) bool {
 // attach makes an alert a member and records why.
 func (e *Engine) attach(inc *incident, a *alert, by string, ev Evidence) {
 	e.enter(inc, a)
-	a.suppression = ""
+	a.suppression = notSuppressed
 	e.reviseAlert(a)
 	e.touch(inc)
 	e.attachment(inc, a, by, ev)
@@ -577,5 +587,5 @@ func (e *Engine) rememberChange(ev *ingest.Event) {
 		ch.text = "change " + fmt.Sprint(ev.Seq)
 	}
 	e.changes[b.Index] = append(e.changes[b.Index], ch)
-	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, ci: b.Index})
+	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(b.Index)})
 }

@@ -17,10 +17,8 @@ import (
 type incident struct {
 	rec     Incident
 	members []*alert
-	// cis and subjects are where it is seen.
-	cis      map[int32]*presence
-	subjects map[uint64]*presence
-	firing   int
+	cis     map[int32]*presence // where it is seen
+	firing  int
 	// severities counts its alerts and those of them that fire, by severity.
 	severities, firingBy [ingest.Critical + 1]int
 	sources              map[string]int
@@ -55,7 +53,7 @@ type pair struct {
 }
 
 func newIncident(rec Incident) *incident {
-	return &incident{rec: rec, cis: map[int32]*presence{}, subjects: map[uint64]*presence{}, sources: map[string]int{},
+	return &incident{rec: rec, cis: map[int32]*presence{}, sources: map[string]int{},
 		pairs: map[pair]int{}, causes: map[int32]int64{}}
 }
 
@@ -69,7 +67,7 @@ func (e *Engine) enter(inc *incident, a *alert) {
 		inc.firing++
 		inc.firingBy[a.severity]++
 	}
-	inc.sources[a.source]++
+	inc.sources[a.origin.source]++
 	v := e.view(a)
 	labels := v.labels
 	if len(inc.members) == 1 {
@@ -131,27 +129,15 @@ func earlier(a, b *alert) bool {
 }
 
 func (e *Engine) place(inc *incident, key placeKey, a *alert) {
-	p := inc.at(key)
+	p := e.places.of(key, inc)
 	if p == nil {
 		p = &presence{inc: inc, key: key}
 		if key.ci != unbound {
 			inc.cis[key.ci] = p
-		} else {
-			inc.subjects[key.subject] = p
 		}
-		if inc.rec.Status.Active() {
-			e.places.insert(e.estate, p)
-		}
+		e.places.insert(e.estate, p)
 	}
 	p.add(a)
-}
-
-// at is where the incident is seen at a CI or subject, nil if it is not.
-func (inc *incident) at(key placeKey) *presence {
-	if key.ci != unbound {
-		return inc.cis[key.ci]
-	}
-	return inc.subjects[key.subject]
 }
 
 // leave takes a member out again.
@@ -163,15 +149,15 @@ func (e *Engine) leave(inc *incident, a *alert) {
 		inc.firing--
 		inc.firingBy[a.severity]--
 	}
-	if inc.sources[a.source]--; inc.sources[a.source] == 0 {
-		delete(inc.sources, a.source)
+	if inc.sources[a.origin.source]--; inc.sources[a.origin.source] == 0 {
+		delete(inc.sources, a.origin.source)
 	}
 	inc.commonStale = true
 	if slices.Contains(inc.earliest, a) || slices.Contains(inc.loners, a) {
 		inc.reorder()
 	}
 	drop := func(key placeKey) {
-		p := inc.at(key)
+		p := e.places.of(key, inc)
 		if p == nil {
 			return
 		}
@@ -180,14 +166,8 @@ func (e *Engine) leave(inc *incident, a *alert) {
 			p.refresh()
 			return
 		}
-		if key.ci != unbound {
-			delete(inc.cis, key.ci)
-		} else {
-			delete(inc.subjects, key.subject)
-		}
-		if inc.rec.Status.Active() {
-			e.places.remove(e.estate, p)
-		}
+		delete(inc.cis, key.ci)
+		e.places.remove(e.estate, p)
 	}
 	if a.ci != unbound {
 		drop(placeKey{ci: a.ci})
@@ -212,42 +192,16 @@ func (e *Engine) moved(inc *incident, a *alert) {
 		inc.cis[a.ci].refresh()
 	}
 	for _, s := range e.view(a).subjects {
-		if p := inc.subjects[s]; p != nil {
+		if p := e.places.of(placeKey{ci: unbound, subject: s}, inc); p != nil {
 			p.refresh()
 		}
 	}
 	inc.reorder()
 }
 
-// activate and deactivate put the incident where alerts find it, or take it away.
-func (e *Engine) activate(inc *incident) {
-	for _, p := range inc.cis {
-		e.places.insert(e.estate, p)
-	}
-	for _, p := range inc.subjects {
-		e.places.insert(e.estate, p)
-	}
-}
-
-func (e *Engine) deactivate(inc *incident) {
-	for _, p := range inc.cis {
-		e.places.remove(e.estate, p)
-	}
-	for _, p := range inc.subjects {
-		e.places.remove(e.estate, p)
-	}
-}
-
-// setStatus changes the status and keeps the index in step with it.
+// setStatus changes the status.
 func (e *Engine) setStatus(inc *incident, s Status) {
-	was := inc.rec.Status.Active()
 	inc.rec.Status = s
-	switch {
-	case was && !s.Active():
-		e.deactivate(inc)
-	case !was && s.Active():
-		e.activate(inc)
-	}
 	e.touch(inc)
 }
 
@@ -327,16 +281,30 @@ func (e *Engine) aggregate(inc *incident) {
 	rec.Title = e.title(inc)
 }
 
+// unplace takes an incident out of where one of its alerts put it.
+func (e *Engine) unplace(inc *incident, a *alert) {
+	if p := inc.cis[a.ci]; p != nil {
+		delete(inc.cis, a.ci)
+		e.places.remove(e.estate, p)
+	}
+	for _, s := range e.view(a).subjects {
+		if p := e.places.of(placeKey{ci: unbound, subject: s}, inc); p != nil {
+			e.places.remove(e.estate, p)
+		}
+	}
+}
+
 // release frees what a closed or merged incident holds beside its record.
 func (e *Engine) release(inc *incident) {
 	for _, a := range inc.members {
+		e.unplace(inc, a)
 		if a.incident == inc {
 			a.incident = nil
 			e.forgetAlertLater(a)
 		}
 	}
 	*inc = incident{rec: inc.rec, released: true, had: inc.had, entries: inc.entries, dirty: inc.dirty}
-	e.timers.push(timer{due: e.forgetAt(&inc.rec), kind: timerForgetIncident, id: inc.rec.ID})
+	e.timers.push(timer{due: e.forgetAt(&inc.rec), kind: timerForgetIncident, inc: inc})
 }
 
 // forgetAt is when an ended incident no longer matters: after the horizon, and

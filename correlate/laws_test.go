@@ -289,7 +289,7 @@ func checkPlaces(t *rapid.T, e *Engine) {
 		}
 		firing++
 		in := a.incident != nil && a.incident.rec.Status.Active()
-		if in == (a.suppression != "") {
+		if in == (a.suppression != notSuppressed) {
 			t.Fatalf("firing alert %s: in an active incident %v, suppression %q: want exactly one", fp, in, a.suppression)
 		}
 	}

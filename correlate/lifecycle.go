@@ -14,7 +14,7 @@ import (
 func (e *Engine) expire(t timer) {
 	switch t.kind {
 	case timerExpire:
-		a := e.alerts[t.fp]
+		a := e.alerts[ingest.Fingerprint(t.key)]
 		switch {
 		case a == nil || !a.firing || a.expiresAt == 0:
 		case a.expiresAt > e.now:
@@ -26,21 +26,22 @@ func (e *Engine) expire(t timer) {
 	case timerCalm:
 		e.calm(t)
 	case timerForget:
-		if a := e.alerts[t.fp]; a != nil && !a.firing && a.incident == nil {
+		if a := e.alerts[ingest.Fingerprint(t.key)]; a != nil && !a.firing && a.incident == nil {
 			if due := e.forgetAlertAt(a); due > e.now {
 				t.due = due
 				e.timers.push(t)
 			} else {
-				delete(e.alerts, t.fp)
+				delete(e.alerts, a.fp)
 			}
 		}
 	case timerForgetChange:
-		e.changes[t.ci] = slices.DeleteFunc(e.changes[t.ci], func(c *change) bool { return c.received+e.horizon() <= e.now })
-		if len(e.changes[t.ci]) == 0 {
-			delete(e.changes, t.ci)
+		e.changes[int32(t.key)] = slices.DeleteFunc(e.changes[int32(t.key)], func(c *change) bool { return c.received+e.horizon() <= e.now })
+		if len(e.changes[int32(t.key)]) == 0 {
+			delete(e.changes, int32(t.key))
 		}
 	case timerResolve, timerClose, timerHold, timerForgetIncident, timerRecalled:
-		if inc := e.incidents[t.id]; inc != nil {
+		// An incident that was forgotten and recalled is another one.
+		if inc := e.incidents[t.inc.rec.ID]; inc == t.inc {
 			e.expireIncident(inc, t)
 		}
 	}
@@ -78,20 +79,20 @@ func (e *Engine) expireIncident(inc *incident, t timer) {
 
 // calm ends the flapping of an alert that has been steady for long enough.
 func (e *Engine) calm(t timer) {
-	a := e.alerts[t.fp]
-	if a == nil || !a.flapping {
+	a := e.alerts[ingest.Fingerprint(t.key)]
+	if a == nil || !a.flapping() {
 		return
 	}
-	ends := micros(e.cfg.flapping().Ends(a.transitions))
+	ends := micros(e.cfg.flapping().Ends(a.flaps.recent))
 	if ends > e.now {
 		t.due = ends
 		e.timers.push(t)
 		return
 	}
-	a.flapping = false
+	a.flaps.flapping = false
 	e.reviseAlert(a)
 	if a.firing && a.suppression == suppressedFlapping {
-		a.suppression = ""
+		a.suppression = notSuppressed
 		e.correlate(a)
 	}
 }
@@ -103,7 +104,7 @@ func (e *Engine) forgetAlertAt(a *alert) int64 { return a.decided + e.horizon() 
 
 func (e *Engine) forgetAlertLater(a *alert) {
 	if !a.firing {
-		e.timers.push(timer{due: e.forgetAlertAt(a), kind: timerForget, fp: a.fp})
+		e.timers.push(timer{due: e.forgetAlertAt(a), kind: timerForget, key: uint64(a.fp)})
 	}
 }
 
@@ -129,7 +130,7 @@ func (e *Engine) settled(inc *incident) bool {
 // settle starts the resolve delay when the last alert of an incident ended.
 func (e *Engine) settle(inc *incident) {
 	if e.settled(inc) {
-		e.timers.push(timer{due: e.resolveAt(inc), kind: timerResolve, id: inc.rec.ID})
+		e.timers.push(timer{due: e.resolveAt(inc), kind: timerResolve, inc: inc})
 	}
 }
 
@@ -138,7 +139,7 @@ func (e *Engine) resolve(inc *incident, by, format string, args ...any) {
 	inc.rec.HoldUntil, inc.rec.HeldOpen = time.Time{}, false
 	e.setStatus(inc, Resolved)
 	e.note(inc, EntryResolved, by, format, args...)
-	e.timers.push(timer{due: e.now + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, id: inc.rec.ID})
+	e.timers.push(timer{due: e.now + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, inc: inc})
 }
 
 func (e *Engine) close(inc *incident, by, format string, args ...any) {
@@ -243,7 +244,7 @@ func (e *Engine) watchdogEvent(a *alert, s ingest.Status) *ingest.Event {
 	ev := &ingest.Event{
 		Kind: ingest.KindAlert, Source: self, Status: s, Labels: labels, StartsAt: timeOf(e.now),
 		Severity: ingest.Critical, SourceSeverity: ingest.Critical.String(),
-		Annotations: ingest.LabelsOf("summary", "The watchdog "+name+" of "+a.source+" has fallen silent: alerts from there may be missing"),
+		Annotations: ingest.LabelsOf("summary", "The watchdog "+name+" of "+a.origin.source+" has fallen silent: alerts from there may be missing"),
 	}
 	if s == ingest.Resolved {
 		ev.EndsAt = ev.StartsAt
@@ -270,7 +271,7 @@ func (e *Engine) rebind(s *cmdb.Snapshot) {
 		if i, ok := e.estate.Index(old.At(ch.ci).ID); ok {
 			ch.ci = i
 			e.changes[i] = append(e.changes[i], ch)
-			e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, ci: i})
+			e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(i)})
 		}
 	}
 	clear(e.subjectCount)

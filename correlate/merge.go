@@ -37,6 +37,9 @@ func (e *Engine) merge(into *incident, others []*incident, by, why string) {
 		}
 		slices.Sort(o.had)
 		slices.SortFunc(members, func(a, b *alert) int { return cmp.Compare(a.fp, b.fp) })
+		for _, a := range members {
+			e.unplace(o, a)
+		}
 		o.members = nil
 		for _, a := range members {
 			// The attachment to the merged incident is left as it is: it tells

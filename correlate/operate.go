@@ -122,7 +122,7 @@ func (e *Engine) operate(c *Command) (*incident, error) {
 		text := "On hold"
 		if !c.Until.IsZero() {
 			text += " until " + inc.rec.HoldUntil.Format(time.RFC3339)
-			e.timers.push(timer{due: micros(inc.rec.HoldUntil), kind: timerHold, id: inc.rec.ID})
+			e.timers.push(timer{due: micros(inc.rec.HoldUntil), kind: timerHold, inc: inc})
 		}
 		e.note(inc, EntryHeld, c.By, "%s", said(text))
 	case CmdResume:
@@ -193,7 +193,7 @@ func (e *Engine) letGo(inc *incident) {
 func (e *Engine) takeBack(inc *incident) {
 	for _, a := range inc.members {
 		if a.suppression == suppressedOperator {
-			a.suppression = ""
+			a.suppression = notSuppressed
 			e.reviseAlert(a)
 		}
 	}

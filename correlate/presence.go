@@ -11,6 +11,7 @@ type presence struct {
 	first   int64 // earliest onset
 	last    int64 // latest onset
 	latest  *alert
+	next    *presence // of another incident at the same CI or subject
 }
 
 // placeKey is a CI, or with ci unbound, a hashed subject.
@@ -54,40 +55,72 @@ func (p *presence) gap(onset int64) int64 {
 	}
 }
 
-// places indexes the presences of all incidents that an alert may join.
+// places indexes the presences of all incidents that have not ended. Those at
+// one place are chained, in no order that means anything.
 type places struct {
-	at map[placeKey][]*presence
+	cis      map[int32]*presence
+	subjects map[uint64]*presence
 	// hubs lists, for each CI with too many neighbours to look at, the
 	// presences at those neighbours.
 	hubs map[int32][]*presence
 }
 
 func newPlaces() places {
-	return places{at: map[placeKey][]*presence{}, hubs: map[int32][]*presence{}}
+	return places{cis: map[int32]*presence{}, subjects: map[uint64]*presence{}, hubs: map[int32][]*presence{}}
+}
+
+func (pl *places) head(key placeKey) *presence {
+	if key.ci != unbound {
+		return pl.cis[key.ci]
+	}
+	return pl.subjects[key.subject]
+}
+
+func (pl *places) setHead(key placeKey, p *presence) {
+	switch {
+	case key.ci != unbound && p != nil:
+		pl.cis[key.ci] = p
+	case key.ci != unbound:
+		delete(pl.cis, key.ci)
+	case p != nil:
+		pl.subjects[key.subject] = p
+	default:
+		delete(pl.subjects, key.subject)
+	}
+}
+
+// of finds an incident's presence at a place, nil when it is not seen there.
+func (pl *places) of(key placeKey, inc *incident) *presence {
+	p := pl.head(key)
+	for p != nil && p.inc != inc {
+		p = p.next
+	}
+	return p
 }
 
 func (pl *places) insert(s *estate, p *presence) {
-	pl.at[p.key] = append(pl.at[p.key], p)
+	p.next = pl.head(p.key)
+	pl.setHead(p.key, p)
 	pl.eachHub(s, p, func(hub int32) { pl.hubs[hub] = append(pl.hubs[hub], p) })
 }
 
 func (pl *places) remove(s *estate, p *presence) {
-	drop := func(list []*presence) []*presence {
-		if i := slices.Index(list, p); i >= 0 {
-			list[i] = list[len(list)-1]
-			list[len(list)-1] = nil
-			list = list[:len(list)-1]
-		}
-		return list
-	}
-	if rest := drop(pl.at[p.key]); len(rest) > 0 {
-		pl.at[p.key] = rest
+	if head := pl.head(p.key); head == p {
+		pl.setHead(p.key, p.next)
 	} else {
-		delete(pl.at, p.key)
+		for head.next != p {
+			head = head.next
+		}
+		head.next = p.next
 	}
+	p.next = nil
 	pl.eachHub(s, p, func(hub int32) {
-		if rest := drop(pl.hubs[hub]); len(rest) > 0 {
-			pl.hubs[hub] = rest
+		list := pl.hubs[hub]
+		if i := slices.Index(list, p); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		}
+		if len(list) > 0 {
+			pl.hubs[hub] = list
 		} else {
 			delete(pl.hubs, hub)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tocsin/ingest"
@@ -49,14 +48,14 @@ func (e *Engine) insert(s *State) error {
 		e.incidents[rec.ID] = inc
 		switch rec.Status {
 		case Resolved:
-			e.timers.push(timer{due: micros(rec.ResolvedAt) + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, id: rec.ID})
+			e.timers.push(timer{due: micros(rec.ResolvedAt) + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, inc: inc})
 		case OnHold:
 			if !rec.HoldUntil.IsZero() {
-				e.timers.push(timer{due: micros(rec.HoldUntil), kind: timerHold, id: rec.ID})
+				e.timers.push(timer{due: micros(rec.HoldUntil), kind: timerHold, inc: inc})
 			}
 		case Closed, Merged:
 			inc.released = true
-			e.timers.push(timer{due: e.forgetAt(&rec), kind: timerForgetIncident, id: rec.ID})
+			e.timers.push(timer{due: e.forgetAt(&rec), kind: timerForgetIncident, inc: inc})
 		case Open, Acknowledged:
 		}
 	}
@@ -109,9 +108,12 @@ func (e *Engine) insertAlert(r *ingest.Alert) {
 		expiresAt: micros(r.ExpiresAt), firstSeen: micros(r.FirstSeen), lastSeen: micros(r.LastSeen), count: r.Count,
 		revision: r.Revision, eventSeq: r.EventSeq, decided: micros(r.DecidedAt),
 		annotations: hashLabels(r.Annotations), template: templateOf(r.Summary()), name: hash(r.Name()),
-		labels: e.packer.pack(labels), source: strings.Clone(r.Source), sourceSeverity: strings.Clone(r.SourceSeverity),
-		transitions: slices.Clone(r.Transitions), suppression: r.Suppression, endedBy: r.EndedBy,
-		severity: r.Severity, flapping: r.Flapping,
+		labels: e.packer.pack(labels), origin: e.originOf(r.Source, r.SourceSeverity), severity: r.Severity,
+		suppression: suppression(max(slices.Index(suppressionNames[:], r.Suppression), 0)),
+		endedBy:     endedBy(max(slices.Index(endedByNames[:], r.EndedBy), 0)),
+	}
+	if len(r.Transitions) > 0 {
+		a.flaps = &flaps{recent: slices.Clone(r.Transitions), flapping: r.Flapping}
 	}
 	a.ci = e.view(a).binding.Index
 	e.alerts[a.fp] = a
@@ -120,13 +122,13 @@ func (e *Engine) insertAlert(r *ingest.Alert) {
 		e.setFiring(a, true)
 		a.decided = decided
 		if a.expiresAt != 0 {
-			e.timers.push(timer{due: a.expiresAt, kind: timerExpire, fp: a.fp})
+			e.timers.push(timer{due: a.expiresAt, kind: timerExpire, key: uint64(a.fp)})
 		}
 	} else {
 		e.forgetAlertLater(a)
 	}
-	if a.flapping {
-		e.timers.push(timer{due: micros(e.cfg.flapping().Ends(a.transitions)), kind: timerCalm, fp: a.fp})
+	if a.flapping() {
+		e.timers.push(timer{due: micros(e.cfg.flapping().Ends(a.flaps.recent)), kind: timerCalm, key: uint64(a.fp)})
 	}
 }
 
@@ -154,7 +156,7 @@ func (e *Engine) recall(s *State) {
 			}
 		}
 		slices.Sort(inc.had)
-		e.timers.push(timer{due: e.now + e.horizon(), kind: timerRecalled, id: rec.ID})
-		e.timers.push(timer{due: e.now + e.horizon() + 1, kind: timerForgetIncident, id: rec.ID})
+		e.timers.push(timer{due: e.now + e.horizon(), kind: timerRecalled, inc: inc})
+		e.timers.push(timer{due: e.now + e.horizon() + 1, kind: timerForgetIncident, inc: inc})
 	}
 }

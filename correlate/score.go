@@ -73,6 +73,9 @@ func (e *Engine) candidates(a *alert) []candidate {
 	best := e.best[:0]
 	onset := a.onset()
 	offer := func(c candidate) {
+		if !c.place.inc.rec.Status.Active() {
+			return
+		}
 		c.time = timePoints(c.place.gap(onset))
 		if c.base()+labelPoints+templatePoints <= 0 {
 			return
@@ -92,7 +95,7 @@ func (e *Engine) candidates(a *alert) []candidate {
 	if a.ci != unbound {
 		near := e.estate.around(a.ci)
 		for i := range near {
-			for _, p := range e.places.at[placeKey{ci: near[i].ci}] {
+			for p := e.places.cis[near[i].ci]; p != nil; p = p.next {
 				offer(candidate{place: p, near: near, at: int32(i), strength: near[i].strength, topology: topologyPoints(near[i].strength)})
 			}
 		}
@@ -107,7 +110,7 @@ func (e *Engine) candidates(a *alert) []candidate {
 		if e.tooCommon(s) {
 			continue
 		}
-		for _, p := range e.places.at[placeKey{ci: unbound, subject: s}] {
+		for p := e.places.subjects[s]; p != nil; p = p.next {
 			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
 		}
 		strength = laterStrength
@@ -130,7 +133,7 @@ func less(c, d *candidate) bool {
 // tooCommon says that a third of all firing alerts have a subject, such as the
 // instance of an exporter that reports on a whole cluster.
 func (e *Engine) tooCommon(subject uint64) bool {
-	n := int(e.subjectCount[subject])
+	n := int(e.subjectCount[short(subject)])
 	return e.firing >= commonSubjectMin && 3*n > e.firing
 }
 
@@ -192,7 +195,7 @@ func eachPair(x, y ingest.Labels, f func(x, y *ingest.Label)) {
 // rarity weighs a label by how few of the firing alerts carry it, as inverse
 // document frequency, in thousandths: ln(1 + alerts / alerts with the label).
 func (e *Engine) rarity(l *ingest.Label) int64 {
-	n := max(e.labelCount[hash(l.Name, l.Value)], 1)
+	n := max(e.labelCount[short(hash(l.Name, l.Value))], 1)
 	return int64(math.Round(1000 * math.Log(1+float64(max(e.firing, 1))/float64(n))))
 }
 

@@ -1,11 +1,6 @@
 package correlate
 
-import (
-	"cmp"
-	"container/heap"
-
-	"tocsin/ingest"
-)
+import "container/heap"
 
 type timerKind uint8
 
@@ -27,9 +22,8 @@ const (
 type timer struct {
 	due  int64
 	kind timerKind
-	fp   ingest.Fingerprint
-	id   string
-	ci   int32
+	key  uint64 // fingerprint or CI
+	inc  *incident
 }
 
 // timers is a queue of timers in one order, whatever order they came in.
@@ -62,5 +56,11 @@ func (h timerHeap) Less(i, j int) bool {
 	if a.due != b.due {
 		return a.due < b.due
 	}
-	return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.fp, b.fp), cmp.Compare(a.id, b.id), cmp.Compare(a.ci, b.ci)) < 0
+	if a.kind != b.kind {
+		return a.kind < b.kind
+	}
+	if a.inc != nil && b.inc != nil {
+		return a.inc.rec.ID < b.inc.rec.ID
+	}
+	return a.key < b.key
 }

@@ -33,7 +33,7 @@ func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 		return x, nil
 	case !a.firing:
 		x.Evidence.Sentence = "The alert does not fire: resolved alerts join no incident."
-	case a.suppression != "":
+	case a.suppression != notSuppressed:
 		x.Evidence.Sentence = fmt.Sprintf("The alert is suppressed (%s): it joins no incident.", a.suppression)
 	}
 	cands := e.candidates(a)
@@ -93,7 +93,7 @@ func (e *Engine) Stats() Stats {
 	s := Stats{Firing: map[string]int{}, Incidents: map[Status]int{}}
 	for _, a := range e.alerts {
 		if a.firing {
-			s.Firing[a.suppression]++
+			s.Firing[a.suppression.String()]++
 		} else {
 			s.Remembered++
 		}
