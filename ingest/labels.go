@@ -216,19 +216,28 @@ type Fingerprint uint64
 
 // FingerprintOf hashes a label set.
 func FingerprintOf(ls Labels) Fingerprint {
-	const offset, prime, separator = 14695981039346656037, 1099511628211, 0xff
-	h := uint64(offset)
-	add := func(s string) {
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * prime
-		}
-		h = (h ^ separator) * prime
+	h := noLabels
+	for i := range ls {
+		h = h.with(&ls[i])
 	}
-	for _, l := range ls {
-		add(l.Name)
-		add(l.Value)
+	return h
+}
+
+// noLabels is the fingerprint of the empty set: the offset basis of FNV-1a.
+const noLabels Fingerprint = 14695981039346656037
+
+// with is the fingerprint of a set with one more label behind the others.
+func (f Fingerprint) with(l *Label) Fingerprint {
+	const prime, separator = 1099511628211, 0xff
+	h := uint64(f)
+	for i := range len(l.Name) {
+		h = (h ^ uint64(l.Name[i])) * prime
 	}
-	return Fingerprint(h)
+	h = (h ^ separator) * prime
+	for i := range len(l.Value) {
+		h = (h ^ uint64(l.Value[i])) * prime
+	}
+	return Fingerprint((h ^ separator) * prime)
 }
 
 // ParseFingerprint reads 16 hex digits.
