@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -59,7 +60,7 @@ func runDemo(cmd *cobra.Command, listen string, fast, exit bool) (err error) {
 	set.Estate.CIs, set.Estate.Relations = demo.Estate()
 
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := newServer(cmd.Context(), set, log)
+	s, err := newServer(cmd.Context(), set, prometheus.NewRegistry(), log)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func post(ctx context.Context, base string, m demo.Message) error {
 		return err
 	}
 	req.Header.Set("Content-Type", m.ContentType)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {
 		return err
 	}

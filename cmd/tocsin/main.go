@@ -70,6 +70,7 @@ func newRootCommand() *cobra.Command {
 		newExplainCommand(),
 		newCICommand(),
 		newImportCommand(),
+		newMapCommand(),
 		newBenchCommand(),
 		newServeCommand(),
 		newDemoCommand(),

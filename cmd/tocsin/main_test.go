@@ -21,9 +21,9 @@ import (
 	"tocsin/internal/sqlite"
 )
 
-// update rewrites the expected output in the scripts:
-// go test ./cmd/tocsin -run Script -update
-var update = flag.Bool("update", false, "rewrite what scripts compare with")
+// update rewrites the expected output in the scripts, and the list of metrics:
+// go test ./cmd/tocsin -run 'Script|TestMetrics' -update
+var update = flag.Bool("update", false, "rewrite what scripts and lists compare with")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tocsin": main})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -42,7 +43,7 @@ func newServeCommand() *cobra.Command {
 		if v := flag("data"); v != "" {
 			set.Config.Data = v
 		}
-		s, err := newServer(cmd.Context(), set, log)
+		s, err := newServer(cmd.Context(), set, prometheus.NewRegistry(), log)
 		if err != nil {
 			return err
 		}

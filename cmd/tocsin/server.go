@@ -45,10 +45,17 @@ type server struct {
 	cleanup  []func() error
 }
 
+// registry is a prometheus.Registry, or a test's that knows what was registered.
+type registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // newServer wires a server: configuration → registry → store → estate → engine
 // → driver → sinks → doors → HTTP, in one straight line, because every part
-// takes what stands above it. What fails leaves nothing behind.
-func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, err error) {
+// takes what stands above it. What fails leaves nothing behind. reg takes the
+// metrics and is what /metrics tells.
+func newServer(ctx context.Context, set *setup, reg registry, log *slog.Logger) (_ *server, err error) {
 	cfg := set.Config
 	s := &server{log: log}
 	defer func() {
@@ -64,7 +71,6 @@ func newServer(ctx context.Context, set *setup, log *slog.Logger) (_ *server, er
 	}
 	s.cleanup = append(s.cleanup, func() error { return ignoreClosed(s.listener.Close()) })
 
-	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newBuildInfo())
 
 	s.store, err = sqlite.Open(ctx, sqlite.Options{
