@@ -21,6 +21,15 @@ const maxParts = 50_000
 // errNothing is why a message is left of which Each gives nothing.
 var errNothing = errors.New("each: gives no part of the message, so there is no event in it")
 
+// errTooLong is why nothing of a message is taken: what is still to come of it
+// is not known, and an answer for a part would pass over the rest.
+var errTooLong = errors.New("the mapping's expressions take too long; a message has one deadline for all of them")
+
+func tooLong() (b httpdoor.Batch) {
+	b.Reject(-1, ingest.ReasonOverloaded, errTooLong)
+	return b
+}
+
 // exact keeps numbers as they were sent: an identifier of 20 digits would not
 // survive being a float64.
 var exact = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
@@ -44,7 +53,8 @@ func parse(body []byte) (any, error) {
 }
 
 // Decode makes events of a message. Each event's place is that of its part in
-// the order of Each. The run ends with ctx, which should have a deadline.
+// the order of Each. The run ends with ctx, which should have a deadline; then
+// nothing of the message is taken.
 func (m *Mapping) Decode(ctx context.Context, body []byte) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	message, err := parse(body)
@@ -64,6 +74,10 @@ func (m *Mapping) decode(ctx context.Context, message any, b *httpdoor.Batch) {
 		if !ok {
 			break
 		}
+		if ctx.Err() != nil {
+			*b = tooLong()
+			return
+		}
 		if err, ok := part.(error); ok {
 			b.Reject(placeOf(place), ingest.ReasonInvalid, fmt.Errorf("each: %w", stopped(err)))
 			return
@@ -73,11 +87,15 @@ func (m *Mapping) decode(ctx context.Context, message any, b *httpdoor.Batch) {
 			return
 		}
 		e, err := m.event(scope{ctx, part, message})
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			*b = tooLong()
+			return
+		case err != nil:
 			b.Reject(place, ingest.ReasonInvalid, err)
-			continue
+		default:
+			b.Add(place, e)
 		}
-		b.Add(place, e)
 	}
 	if place == 0 {
 		b.Reject(-1, ingest.ReasonUnsupported, errNothing)

@@ -83,11 +83,11 @@ func DryRun(ctx context.Context, m *Mapping, sample []byte, opt DryRunOptions) R
 		rep.Untried, paths = len(paths)-maxLeaves, paths[:maxLeaves]
 	}
 	for i, path := range paths {
-		if ctx.Err() != nil {
+		other := m.report(ctx, without(message, path), opt)
+		if ctx.Err() != nil { // during this run, so it says nothing
 			rep.Untried += len(paths) - i
 			break
 		}
-		other := m.report(ctx, without(message, path), opt)
 		if reflect.DeepEqual(rep.Events, other.Events) && reflect.DeepEqual(rep.Rejected, other.Rejected) {
 			rep.Ignored = append(rep.Ignored, Leaf{Path: pathText(path), Value: gojq.Preview(at(message, path))})
 		}

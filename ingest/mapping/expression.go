@@ -51,17 +51,13 @@ func (e *expression) value(s scope) (any, error) {
 	return first, nil
 }
 
-// stopped says of an error that the time was up.
+// stopped words an error for those who wrote the mapping.
 func stopped(err error) error {
 	var halt *gojq.HaltError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return errors.New("takes too long; a message has one deadline for all its expressions")
-	case errors.As(err, &halt):
+	if errors.As(err, &halt) {
 		return errors.New("halt is not for mappings; use empty")
-	default:
-		return err
 	}
+	return err
 }
 
 // text runs the expression; null is "".

@@ -48,12 +48,25 @@ func Handler(door *httpdoor.Door, mappings func() Set) http.Handler {
 		b := m.Decode(ctx, body)
 		cancel()
 		release()
-		if len(b.Rejected) == 1 && errors.Is(b.Rejected[0].Err, errNothing) {
+		switch whole := wholly(b); {
+		case errors.Is(whole, errTooLong):
+			// The machine may only be busy, so the sender is to try again.
+			door.Count(r, source, &httpdoor.Problem{Status: http.StatusServiceUnavailable, Reason: ingest.ReasonOverloaded, Err: errTooLong})
+			door.Unavailable(w, errTooLong)
+		case errors.Is(whole, errNothing):
 			if rejections, ok := door.ReceiveBatch(w, r, source, b); ok {
 				httpdoor.WriteJSON(w, http.StatusAccepted, httpdoor.OutcomeOf(b, rejections))
 			}
-			return
+		default:
+			door.Take(w, r, source, b)
 		}
-		door.Take(w, r, source, b)
 	})
+}
+
+// wholly is why nothing of the message was decoded, nil when something was.
+func wholly(b *httpdoor.Batch) error {
+	if len(b.Events) == 0 && len(b.Rejected) == 1 && b.Rejected[0].Index < 0 {
+		return b.Rejected[0].Err
+	}
+	return nil
 }
