@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,8 +32,8 @@ type Options struct {
 	// MaxBodyBytes is the largest body, before and after decompression;
 	// 0 means 16 MiB.
 	MaxBodyBytes int64
-	// Timeout is how long a request may take, reading its body included; 0
-	// means 10 s.
+	// Timeout is how long the body may take to come in, and after that the
+	// store to take it; 0 means 10 s.
 	Timeout time.Duration
 	// KeepRaw says whether events of a source are to carry their payload; nil
 	// means never.
@@ -89,7 +90,8 @@ func (p *Problem) Unwrap() error { return p.Err }
 // with [Door.Refuse].
 func (d *Door) Read(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
 	// A deadline that cannot be set is one that a test's recorder lacks.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d.opt.Timeout))
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(d.opt.Timeout))
 	if r.ContentLength > d.opt.MaxBodyBytes {
 		return nil, nil, d.tooLarge(fmt.Sprintf("%d bytes", r.ContentLength))
 	}
@@ -103,14 +105,15 @@ func (d *Door) Read(w http.ResponseWriter, r *http.Request) (body []byte, releas
 			d.buffers.Put(buf)
 		}
 	}
-	var src io.Reader = io.LimitReader(r.Body, d.opt.MaxBodyBytes+1)
+	sent := &io.LimitedReader{R: r.Body, N: d.opt.MaxBodyBytes + 1}
+	var src io.Reader = sent
 	switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		z, err := d.gzip(src)
 		if err != nil {
 			release()
-			return nil, nil, &Problem{http.StatusBadRequest, ingest.ReasonMalformed, fmt.Errorf("Content-Encoding: gzip, but the body is not: %w", err)}
+			return nil, nil, d.unreadable("Content-Encoding: gzip, but the body is not", err)
 		}
 		defer d.readers.Put(z)
 		src = io.LimitReader(z, d.opt.MaxBodyBytes+1)
@@ -123,14 +126,30 @@ func (d *Door) Read(w http.ResponseWriter, r *http.Request) (body []byte, releas
 	}
 	n, err := buf.ReadFrom(src)
 	switch {
-	case n > d.opt.MaxBodyBytes:
+	case n > d.opt.MaxBodyBytes || sent.N <= 0:
 		release()
 		return nil, nil, d.tooLarge("more")
 	case err != nil:
 		release()
-		return nil, nil, &Problem{http.StatusBadRequest, ingest.ReasonMalformed, fmt.Errorf("read the body after %d bytes: %w", n, err)}
+		return nil, nil, d.unreadable(fmt.Sprintf("read the body after %d bytes", n), err)
 	}
+	// The server goes on reading, to learn whether the client is still there:
+	// left in place, the deadline would end the wait for the store.
+	_ = rc.SetReadDeadline(time.Time{})
 	return buf.Bytes(), release, nil
+}
+
+// unreadable says why a body broke off. One that was too slow may be sent
+// again: that is the network's fault, and Alertmanager repeats only after 5xx.
+func (d *Door) unreadable(doing string, err error) *Problem {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Problem{http.StatusServiceUnavailable, ingest.ReasonMalformed,
+			fmt.Errorf("%s: not complete within %v; send it again, or raise limits.request_timeout", doing, d.opt.Timeout)}
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return &Problem{http.StatusBadRequest, ingest.ReasonMalformed, fmt.Errorf("%s: %w", doing, err)}
 }
 
 func (d *Door) tooLarge(size string) *Problem {
@@ -174,14 +193,17 @@ func (d *Door) Reject(w http.ResponseWriter, r *http.Request, source string, p *
 // form of their own.
 func (d *Door) Count(r *http.Request, source string, p *Problem) {
 	d.opt.Logger.Debug("message refused", "source", source, "path", r.URL.Path, "status", p.Status, "err", p.Err)
-	// Nothing is stored, so nothing can go wrong.
-	_, _ = d.receiver.Receive(r.Context(), source, nil, []ingest.Rejection{{Index: -1, Reason: p.Reason, Err: p.Err}})
+	// Nothing is stored, so nothing can go wrong; and it counts although the
+	// client may have gone.
+	_, _ = d.receiver.Receive(context.WithoutCancel(r.Context()), source, nil, []ingest.Rejection{{Index: -1, Reason: p.Reason, Err: p.Err}})
 }
 
 // Receive hands events on and waits until they are durable. When they are not,
 // it answers 503, which senders take for "try again", and returns false.
 func (d *Door) Receive(w http.ResponseWriter, r *http.Request, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, bool) {
-	rejections, err := d.receive(r, source, events, rejected)
+	ctx, cancel := context.WithTimeout(r.Context(), d.opt.Timeout)
+	defer cancel()
+	rejections, err := d.receiver.Receive(ctx, source, events, rejected)
 	if err != nil {
 		d.Unavailable(w, err)
 		return nil, false
@@ -214,10 +236,4 @@ func SourceOf(r *http.Request, door string) (string, error) {
 	default:
 		return s, nil
 	}
-}
-
-func (d *Door) receive(r *http.Request, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), d.opt.Timeout)
-	defer cancel()
-	return d.receiver.Receive(ctx, source, events, rejected)
 }
