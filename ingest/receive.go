@@ -23,6 +23,10 @@ type Receiver interface {
 // ErrOverloaded says that an event was turned away because too many wait.
 var ErrOverloaded = errors.New("overloaded")
 
+// ErrStore says that the store does not take anything at the moment, such as
+// on a full disk. Nothing is lost that was acknowledged; senders try again.
+var ErrStore = errors.New("the store refuses to write")
+
 // Reason is why an event was rejected: a small fixed set, for it is a metric's
 // label.
 type Reason string

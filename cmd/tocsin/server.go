@@ -138,7 +138,7 @@ func newServer(ctx context.Context, set *setup, reg registry, log *slog.Logger) 
 	mux.Handle("POST /v1/logs", otlp.Handler(door, otlp.Options{KeepRaw: normalizer.KeepsRaw}))
 	mux.Handle("POST /api/v1/webhooks/{mapping}", mapping.Handler(door, func() mapping.Set { return set.Mappings }))
 	mux.Handle(api.Prefix+"/", api.New(api.Options{
-		Reader: s.store, Commander: s.driver, Explainer: s.driver, Estate: s.driver, Outbox: s.store, ReadEstate: readEstate,
+		Reader: s.store, Commander: s.driver, Explainer: s.driver, Estate: s.driver, Outbox: s.store, ReadEstate: readEstate, Counts: s.driver.Counts,
 		Version: version(), Store: "sqlite", Logger: log.With("component", "api"), Registerer: reg,
 	}))
 	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(reg, promhttp.HandlerFor(reg, promhttp.HandlerOpts{})))

@@ -27,6 +27,7 @@ const (
 	CodeConflict   Code = "changed_since"    // 412
 	CodeTooLarge   Code = "too_large"        // 413
 	CodeOverloaded Code = "overloaded"       // 503
+	CodeStore      Code = "store"            // 503
 	CodeInternal   Code = "internal"         // 500
 )
 
@@ -85,6 +86,8 @@ func statusOf(err error) (int, Error) {
 		return http.StatusBadRequest, Error{Code: CodeInvalid, Message: err.Error()}
 	case errors.Is(err, ingest.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, Error{Code: CodeOverloaded, Message: err.Error(), Hint: "try again in a moment"}
+	case errors.Is(err, ingest.ErrStore):
+		return http.StatusServiceUnavailable, Error{Code: CodeStore, Message: ingest.ErrStore.Error(), Hint: "the reason is in the server's log; is the disk full?"}
 	case len(cmdb.MistakesOf(err)) > 0:
 		return http.StatusBadRequest, mistakes(cmdb.MistakesOf(err))
 	default:
@@ -121,7 +124,7 @@ func (c Code) status() int {
 		return http.StatusPreconditionFailed
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case CodeOverloaded:
+	case CodeOverloaded, CodeStore:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError

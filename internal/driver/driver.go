@@ -58,9 +58,6 @@ const (
 	retryMost  = 5 * time.Second
 )
 
-// ErrStore says that the store does not take anything at the moment.
-var ErrStore = errors.New("the store refuses to write")
-
 // Driver drives an engine. All methods are safe for concurrent use.
 type Driver struct {
 	opt     Options
@@ -133,7 +130,7 @@ func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Eve
 	}
 	if err := d.admit(len(good)); err != nil {
 		reason := ingest.ReasonOverloaded
-		if errors.Is(err, ErrStore) {
+		if errors.Is(err, ingest.ErrStore) {
 			reason = ingest.ReasonStore
 		}
 		m.reject(reason, len(good))
@@ -145,7 +142,7 @@ func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Eve
 // admit counts events in, or says why not.
 func (d *Driver) admit(events int) error {
 	if err := d.refused.Load(); err != nil {
-		return fmt.Errorf("%w: %w", ErrStore, *err)
+		return fmt.Errorf("%w: %w", ingest.ErrStore, *err)
 	}
 	if n := d.waiting.Add(int64(events)); n > int64(d.opt.MaxEvents) && n > int64(events) {
 		d.waiting.Add(-int64(events))
@@ -189,7 +186,7 @@ func (d *Driver) Do(ctx context.Context, c correlate.Command) (correlate.Inciden
 		return correlate.Incident{}, err
 	}
 	if err := d.refused.Load(); err != nil {
-		return correlate.Incident{}, fmt.Errorf("%w: %w", ErrStore, *err)
+		return correlate.Incident{}, fmt.Errorf("%w: %w", ingest.ErrStore, *err)
 	}
 	r := &request{command: &c}
 	err := d.submit(ctx, r)
@@ -213,15 +210,34 @@ func (d *Driver) Estate() *cmdb.Snapshot { return d.estate.Load() }
 // that would leave the estate invalid.
 func (d *Driver) ChangeEstate(ctx context.Context, change func(*cmdb.Snapshot) (cmdb.Change, error)) error {
 	if err := d.refused.Load(); err != nil {
-		return fmt.Errorf("%w: %w", ErrStore, *err)
+		return fmt.Errorf("%w: %w", ingest.ErrStore, *err)
 	}
 	return d.submit(ctx, &request{change: change})
+}
+
+// Counts are numbers for a status page: alerts and incidents in memory.
+func (d *Driver) Counts(ctx context.Context) (map[string]int64, error) {
+	var s correlate.Stats
+	if err := d.submit(ctx, &request{ask: func(e *correlate.Engine) { s = e.Stats() }}); err != nil {
+		return nil, err
+	}
+	out := map[string]int64{"alerts_resolved": int64(s.Remembered), "cis": int64(d.Estate().Len()), "relations": int64(d.Estate().Relations())}
+	for by, n := range s.Firing {
+		out["alerts_firing"] += int64(n)
+		if by != "" {
+			out["alerts_suppressed"] += int64(n)
+		}
+	}
+	for status, n := range s.Incidents {
+		out["incidents_"+string(status)] = int64(n)
+	}
+	return out, nil
 }
 
 // Ready says why events are not being taken, nil when they are.
 func (d *Driver) Ready() error {
 	if err := d.refused.Load(); err != nil {
-		return fmt.Errorf("%w: %w", ErrStore, *err)
+		return fmt.Errorf("%w: %w", ingest.ErrStore, *err)
 	}
 	return nil
 }

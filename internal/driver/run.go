@@ -166,7 +166,7 @@ func (l *loop) answer(replies []correlate.Reply, err error) {
 	for i, r := range l.batch {
 		switch {
 		case err != nil:
-			r.err = fmt.Errorf("%w: %w", ErrStore, err)
+			r.err = fmt.Errorf("%w: %w", ingest.ErrStore, err)
 		case r.command != nil:
 			r.reply = byID[r.command.ID]
 			r.err = r.reply.Err
