@@ -83,9 +83,11 @@ type request struct {
 	change  func(*cmdb.Snapshot) (cmdb.Change, error)
 	ask     func(*correlate.Engine)
 
-	reply correlate.Reply
-	err   error
-	done  chan struct{} // closed when reply and err are set
+	// queued says that the engine will see it, whoever still waits for that.
+	queued bool
+	reply  correlate.Reply
+	err    error
+	done   chan struct{} // closed when reply and err are set
 }
 
 // New makes a driver. Nothing happens until [Driver.Run].
@@ -136,7 +138,12 @@ func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Eve
 		m.reject(reason, len(good))
 		return rejected, err
 	}
-	return rejected, d.submit(ctx, &request{events: good})
+	r := &request{events: good}
+	err := d.submit(ctx, r)
+	if err != nil && !r.queued {
+		m.reject(ingest.ReasonOverloaded, len(good))
+	}
+	return rejected, err
 }
 
 // admit counts events in, or says why not.
@@ -163,6 +170,7 @@ func (d *Driver) submit(ctx context.Context, r *request) error {
 	select {
 	case d.queue <- r:
 		d.stopping.RUnlock()
+		r.queued = true
 	case <-ctx.Done():
 		d.stopping.RUnlock()
 		d.waiting.Add(-int64(len(r.events)))

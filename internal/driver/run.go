@@ -30,6 +30,8 @@ func (d *Driver) Run(ctx context.Context) error {
 		case <-l.timer.C:
 		}
 		if err := l.turn(ctx, first); err != nil {
+			l.stop()
+			l.refuseRest(err)
 			return err
 		}
 	}
@@ -198,9 +200,7 @@ func (l *loop) idle(ctx context.Context) {
 
 // finish works off the queue after the last request was let in.
 func (l *loop) finish(ctx context.Context) error {
-	l.stopping.Lock()
-	l.stopped = true
-	l.stopping.Unlock()
+	l.stop()
 	for {
 		select {
 		case r := <-l.queue:
@@ -212,6 +212,13 @@ func (l *loop) finish(ctx context.Context) error {
 			return l.opt.Store.Heartbeat(context.WithoutCancel(ctx), time.Now())
 		}
 	}
+}
+
+// stop lets no more requests into the queue.
+func (l *loop) stop() {
+	l.stopping.Lock()
+	l.stopped = true
+	l.stopping.Unlock()
 }
 
 func (l *loop) refuseRest(err error) {
