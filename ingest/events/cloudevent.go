@@ -16,23 +16,23 @@ import (
 	"tocsin/ingest/httpdoor"
 )
 
-func decodeStructured(body []byte) *httpdoor.Batch {
+func decodeStructured(body []byte, raw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	if kind := jsontext.Value(body).Kind(); kind != '{' {
 		b.Reject(-1, ingest.ReasonMalformed, fmt.Errorf("body: %s, want one CloudEvent; send arrays as %s", kindOf(kind), typeBatch))
 		return b
 	}
-	each(body, b, func(place int, v jsontext.Value) { addStructured(b, place, v) })
+	each(body, b, func(place int, v jsontext.Value) { addStructured(into{b, place, raw}, v) })
 	return b
 }
 
-func decodeBatch(body []byte) *httpdoor.Batch {
+func decodeBatch(body []byte, raw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	if kind := jsontext.Value(body).Kind(); kind != '[' {
 		b.Reject(-1, ingest.ReasonMalformed, fmt.Errorf("body: %s, want an array of CloudEvents", kindOf(kind)))
 		return b
 	}
-	each(body, b, func(place int, v jsontext.Value) { addStructured(b, place, v) })
+	each(body, b, func(place int, v jsontext.Value) { addStructured(into{b, place, raw}, v) })
 	return b
 }
 
@@ -46,22 +46,22 @@ func kindOf(k jsontext.Kind) string {
 // addStructured reads the envelope itself and leaves the rules of attributes
 // to the SDK: its own parser panics on a data_base64 that is no text and takes
 // members that stand twice.
-func addStructured(b *httpdoor.Batch, place int, v jsontext.Value) {
+func addStructured(to into, v jsontext.Value) {
 	if v.Kind() != '{' {
-		b.Reject(place, ingest.ReasonMalformed, fmt.Errorf("event: %s, want an object", v.Kind()))
+		to.reject(ingest.ReasonMalformed, fmt.Errorf("event: %s, want an object", v.Kind()))
 		return
 	}
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(v, &members); err != nil {
-		b.Reject(place, ingest.ReasonMalformed, fmt.Errorf("CloudEvent: %w", err))
+		to.reject(ingest.ReasonMalformed, fmt.Errorf("CloudEvent: %w", err))
 		return
 	}
 	ce, err := fromMembers(members)
 	if err != nil {
-		b.Reject(place, ingest.ReasonInvalid, err)
+		to.reject(ingest.ReasonInvalid, err)
 		return
 	}
-	add(b, place, ce)
+	add(to, ce)
 }
 
 func fromMembers(members map[string]jsontext.Value) (*cloudevents.Event, error) {
@@ -142,7 +142,7 @@ func isBinary(h http.Header) bool {
 	return false
 }
 
-func decodeBinary(h http.Header, body []byte) *httpdoor.Batch {
+func decodeBinary(h http.Header, body []byte, raw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	if v := h.Get("Ce-Specversion"); v != cloudevents.CloudEventsVersionV1 {
 		b.Reject(0, ingest.ReasonUnsupported, fmt.Errorf("header ce-specversion: %.40q: want %s", v, cloudevents.CloudEventsVersionV1))
@@ -171,19 +171,28 @@ func decodeBinary(h http.Header, body []byte) *httpdoor.Batch {
 		ce.SetDataContentType(ct)
 	}
 	ce.DataEncoded = body // read before the body is given back
-	add(b, 0, &ce)
+	add(into{b, 0, raw}, &ce)
 	return b
 }
 
-func add(b *httpdoor.Batch, place int, ce *cloudevents.Event) {
+// into is where an event goes.
+type into struct {
+	batch *httpdoor.Batch
+	place int
+	raw   bool
+}
+
+func (to into) reject(reason ingest.Reason, err error) { to.batch.Reject(to.place, reason, err) }
+
+func add(to into, ce *cloudevents.Event) {
 	if err := ce.Validate(); err != nil {
-		b.Reject(place, ingest.ReasonInvalid, fmt.Errorf("CloudEvent: %s", strings.ReplaceAll(err.Error(), "\n", "; ")))
+		to.reject(ingest.ReasonInvalid, fmt.Errorf("CloudEvent: %s", strings.ReplaceAll(err.Error(), "\n", "; ")))
 		return
 	}
-	e, reason, err := interpret(ce)
+	e, reason, err := interpret(ce, to.raw)
 	if err != nil {
-		b.Reject(place, reason, fmt.Errorf("CloudEvent %.80q: %w", ce.ID(), err))
+		to.reject(reason, fmt.Errorf("CloudEvent %.80q: %w", ce.ID(), err))
 		return
 	}
-	b.Add(place, e)
+	to.batch.Add(to.place, e)
 }

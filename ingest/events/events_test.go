@@ -83,7 +83,6 @@ func one(t *testing.T, body string, header ...string) ingest.Event {
 func TestOwn(t *testing.T) {
 	e := one(t, `{"labels":{"alertname":"DiskFull","Host":"DB-01"},"annotations":{"summary":"93 %"},"starts_at":"2026-11-21T09:00:00Z",
 		"timeout":"10m","severity":"High","generator_url":"http://x/"}`, "Content-Type", "application/json; charset=utf-8")
-	e.Raw = nil
 	want := ingest.Event{Kind: ingest.KindAlert, Source: "events", Status: ingest.Firing,
 		Labels: ingest.LabelsOf("alertname", "DiskFull", "Host", "DB-01"), Annotations: ingest.LabelsOf("summary", "93 %"),
 		StartsAt: now.Add(-time.Hour), Timeout: 10 * time.Minute, Severity: ingest.Major, SourceSeverity: "High", GeneratorURL: "http://x/",
@@ -208,6 +207,35 @@ func TestGzipAndSource(t *testing.T) {
 	}
 }
 
+// TestRawOnRequest: payloads are kept for sources that ask for it, and are
+// copies: the body's memory serves the next request.
+func TestRawOnRequest(t *testing.T) {
+	for _, body := range []string{`{"labels":{"a":"b"}}`, ce("1", "t", "s", `,"data":{"host":"a"}`)} {
+		keep := &keeper{}
+		door := httpdoor.New(keep, httpdoor.Options{KeepRaw: func(source string) bool { return source == "kept" }})
+		for _, source := range []string{"kept", "other"} {
+			req := httptest.NewRequest(http.MethodPost, "/api/v1/events?source="+source, strings.NewReader(body))
+			if strings.Contains(body, "specversion") {
+				req.Header.Set("Content-Type", structured)
+			}
+			Handler(door).ServeHTTP(httptest.NewRecorder(), req)
+		}
+		if len(keep.raw) != 2 || keep.raw[0] == "" || !strings.Contains(body, keep.raw[0]) || keep.raw[1] != "" {
+			t.Errorf("%s: raw %q", body, keep.raw)
+		}
+	}
+}
+
+// keeper takes note of raw payloads, as they are once the body was reused.
+type keeper struct{ raw []string }
+
+func (k *keeper) Receive(_ context.Context, _ string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
+	for _, e := range events {
+		k.raw = append(k.raw, string(e.Raw))
+	}
+	return rejected, nil
+}
+
 func TestEmptyBatchIsNoMistake(t *testing.T) {
 	if status, out := newCall(t).post(`[]`); status != http.StatusAccepted || out.Accepted != 0 || len(out.Rejected) != 0 {
 		t.Errorf("%d %+v", status, out)
@@ -218,7 +246,7 @@ func FuzzOwn(f *testing.F) {
 	f.Add([]byte(`[{"labels":{"a":"b"},"timeout":"1m"},{"kind":"change"}]`))
 	f.Add([]byte(`{"labels":{"a":"b"},"starts_at":"2026-11-21T10:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b := decodeOwn(body)
+		b := decodeOwn(body, true)
 		for i := range b.Events {
 			if e := &b.Events[i]; e.Kind != ingest.KindAlert && e.Status != "" {
 				t.Errorf("%s with status %s", e.Kind, e.Status)

@@ -38,7 +38,7 @@ func Handler(door *httpdoor.Door) http.Handler {
 			door.Refuse(w, r, source, err)
 			return
 		}
-		b := decode(body)
+		b := decode(body, door.KeepsRaw(source))
 		release()
 		door.Take(w, r, source, b)
 	})
@@ -46,7 +46,7 @@ func Handler(door *httpdoor.Door) http.Handler {
 
 // decoderOf tells the forms apart: binary CloudEvents by their headers, for
 // their content type is that of the data, and all others by content type.
-func decoderOf(h http.Header) (func([]byte) *httpdoor.Batch, error) {
+func decoderOf(h http.Header) (decoder, error) {
 	media := typeJSON // a sender of JSON that forgets to say so
 	if ct := h.Get("Content-Type"); ct != "" {
 		var err error
@@ -60,7 +60,7 @@ func decoderOf(h http.Header) (func([]byte) *httpdoor.Batch, error) {
 	case media == typeBatch:
 		return decodeBatch, nil
 	case isBinary(h):
-		return func(body []byte) *httpdoor.Batch { return decodeBinary(h, body) }, nil
+		return func(body []byte, raw bool) *httpdoor.Batch { return decodeBinary(h, body, raw) }, nil
 	case media == typeJSON:
 		return decodeOwn, nil
 	default:

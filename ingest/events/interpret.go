@@ -41,14 +41,14 @@ var (
 )
 
 // interpret makes an event of a valid CloudEvent, by the rules of the package
-// comment.
-func interpret(ce *cloudevents.Event) (ingest.Event, ingest.Reason, error) {
+// comment. raw keeps its data.
+func interpret(ce *cloudevents.Event, raw bool) (ingest.Event, ingest.Reason, error) {
 	data, err := dataOf(ce)
 	if err != nil {
 		return ingest.Event{}, ingest.ReasonMalformed, err
 	}
 	if ce.Type() == typeOwn || data.isOwn() {
-		e, reason, err := parseOwn(data.raw)
+		e, reason, err := parseOwn(data.raw, raw)
 		if err != nil {
 			return e, reason, fmt.Errorf("data: %w", err)
 		}
@@ -60,12 +60,15 @@ func interpret(ce *cloudevents.Event) (ingest.Event, ingest.Reason, error) {
 		}
 		return e, "", nil
 	}
+	e := describe(ce, data)
+	if raw {
+		e.Raw = slices.Clone([]byte(data.raw))
+	}
 	name := version.ReplaceAllString(ce.Type(), "")
 	if rest, ok := strings.CutPrefix(name, "dev.cdevents."); ok {
-		return interpretCD(ce, data, rest)
+		return interpretCD(e, ce, data, rest)
 	}
 	stem, last := splitType(name)
-	e := describe(ce, data)
 	if slices.Contains(changeWords, last) {
 		e.Kind, e.StartsAt = ingest.KindChange, ce.Time()
 		e.Labels = e.Labels.Set("alertname", name)
@@ -107,11 +110,10 @@ func asAlert(e ingest.Event, ce *cloudevents.Event, name string, status ingest.S
 	return e
 }
 
-// interpretCD reads a CDEvent; rest is its type without prefix and version,
+// interpretCD reads a CDEvent into what [describe] made of it; rest is its type without prefix and version,
 // such as service.deployed.
-func interpretCD(ce *cloudevents.Event, data data, rest string) (ingest.Event, ingest.Reason, error) {
+func interpretCD(e ingest.Event, ce *cloudevents.Event, data data, rest string) (ingest.Event, ingest.Reason, error) {
 	subject, predicate, _ := strings.Cut(rest, ".")
-	e := describe(ce, data)
 	id := cmp.Or(data.text("subject", "id"), ce.Subject())
 	if id == "" {
 		return e, ingest.ReasonInvalid, fmt.Errorf("data.subject.id: empty: a CDEvent names its subject")
@@ -167,7 +169,7 @@ func describe(ce *cloudevents.Event, data data) ingest.Event {
 		notes["summary"] = cmp.Or(notes["description"], notes["message"], notes["title"])
 	}
 	return ingest.Event{Labels: ingest.NewLabels(labels), Annotations: ingest.NewLabels(notes),
-		SourceSeverity: cmp.Or(data.text("severity"), extension(ce, "severity")), Raw: slices.Clone([]byte(data.raw))}
+		SourceSeverity: cmp.Or(data.text("severity"), extension(ce, "severity"))}
 }
 
 // splitType cuts the last word off a type: "disk.full.resolved" → "disk.full",

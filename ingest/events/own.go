@@ -80,11 +80,14 @@ func each(body []byte, b *httpdoor.Batch, f func(place int, v jsontext.Value)) {
 	}
 }
 
+// decoder reads a message; raw keeps the payload of each event.
+type decoder func(body []byte, raw bool) *httpdoor.Batch
+
 // decodeOwn reads our form, one event or an array.
-func decodeOwn(body []byte) *httpdoor.Batch {
+func decodeOwn(body []byte, raw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	each(body, b, func(place int, v jsontext.Value) {
-		e, reason, err := parseOwn(v)
+		e, reason, err := parseOwn(v, raw)
 		if err != nil {
 			b.Reject(place, reason, err)
 			return
@@ -95,7 +98,7 @@ func decodeOwn(body []byte) *httpdoor.Batch {
 }
 
 // parseOwn reads one event. It keeps nothing of v's memory.
-func parseOwn(v jsontext.Value) (ingest.Event, ingest.Reason, error) {
+func parseOwn(v jsontext.Value, raw bool) (ingest.Event, ingest.Reason, error) {
 	var o own
 	if v.Kind() != '{' {
 		return ingest.Event{}, ingest.ReasonMalformed, fmt.Errorf("event: %s, want an object", v.Kind())
@@ -107,7 +110,9 @@ func parseOwn(v jsontext.Value) (ingest.Event, ingest.Reason, error) {
 	if err != nil {
 		return ingest.Event{}, ingest.ReasonInvalid, err
 	}
-	e.Raw = slices.Clone([]byte(v))
+	if raw {
+		e.Raw = slices.Clone([]byte(v))
+	}
 	return e, "", nil
 }
 

@@ -54,27 +54,28 @@ func parse(body []byte) (any, error) {
 
 // Decode makes events of a message. Each event's place is that of its part in
 // the order of Each. The run ends with ctx, which should have a deadline; then
-// nothing of the message is taken.
-func (m *Mapping) Decode(ctx context.Context, body []byte) *httpdoor.Batch {
+// nothing of the message is taken. raw keeps each event's part.
+func (m *Mapping) Decode(ctx context.Context, body []byte, raw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	message, err := parse(body)
 	if err != nil {
 		b.Reject(-1, ingest.ReasonMalformed, err)
 		return b
 	}
-	m.decode(ctx, message, b)
+	m.decode(scope{ctx: ctx, message: message, raw: raw}, b)
 	return b
 }
 
-func (m *Mapping) decode(ctx context.Context, message any, b *httpdoor.Batch) {
-	parts := m.each.RunWithContext(ctx, message, message)
+// decode runs the mapping on s.message.
+func (m *Mapping) decode(s scope, b *httpdoor.Batch) {
+	parts := m.each.RunWithContext(s.ctx, s.message, s.message)
 	place := 0
 	for ; ; place++ {
 		part, ok := parts.Next()
 		if !ok {
 			break
 		}
-		if ctx.Err() != nil {
+		if s.ctx.Err() != nil {
 			*b = tooLong()
 			return
 		}
@@ -86,9 +87,10 @@ func (m *Mapping) decode(ctx context.Context, message any, b *httpdoor.Batch) {
 			b.Reject(place, ingest.ReasonTooLarge, fmt.Errorf("each: gives more than %d parts; send smaller batches", maxParts))
 			return
 		}
-		e, err := m.event(scope{ctx, part, message})
+		s.part = part
+		e, err := m.event(s)
 		switch {
-		case ctx.Err() != nil:
+		case s.ctx.Err() != nil:
 			*b = tooLong()
 			return
 		case err != nil:
@@ -158,7 +160,9 @@ func (m *Mapping) event(s scope) (ingest.Event, error) {
 	if e.Fingerprint, err = m.identity(s); err != nil {
 		return e, err
 	}
-	e.Raw = raw(s.part)
+	if s.raw {
+		e.Raw = partJSON(s.part)
+	}
 	return e, nil
 }
 
@@ -179,8 +183,8 @@ func set(s scope, from *expression, each []named) (ingest.Labels, error) {
 	return ingest.NewLabels(values), nil
 }
 
-// raw is one part as JSON; gojq sorts the names.
-func raw(part any) []byte {
+// partJSON is one part as JSON; gojq sorts the names.
+func partJSON(part any) []byte {
 	out, err := gojq.Marshal(part)
 	if err != nil {
 		return nil

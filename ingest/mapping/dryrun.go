@@ -97,7 +97,7 @@ func DryRun(ctx context.Context, m *Mapping, sample []byte, opt DryRunOptions) R
 
 func (m *Mapping) report(ctx context.Context, message any, opt DryRunOptions) Report {
 	b := new(httpdoor.Batch)
-	m.decode(ctx, message, b)
+	m.decode(scope{ctx: ctx, message: message}, b)
 	rep := Report{Mapping: m.Name(), Events: []Result{}, Rejected: []httpdoor.OutcomeRefusal{}, Ignored: []Leaf{}}
 	rejected := slices.Clone(b.Rejected)
 	for i := range b.Events {

@@ -26,6 +26,8 @@ type expression struct {
 type scope struct {
 	ctx           context.Context
 	part, message any
+	// raw says to keep the part with its event.
+	raw bool
 }
 
 // value runs the expression, which gives at most one value.

@@ -45,7 +45,7 @@ func Handler(door *httpdoor.Door, mappings func() Set) http.Handler {
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), maxRun)
-		b := m.Decode(ctx, body)
+		b := m.Decode(ctx, body, door.KeepsRaw(source))
 		cancel()
 		release()
 		switch whole := wholly(b); {

@@ -79,7 +79,7 @@ func TestParseIsStrict(t *testing.T) {
 // one decodes a message that must give one event.
 func one(t *testing.T, spec Spec, body string) ingest.Event {
 	t.Helper()
-	b := mustCompile(t, spec).Decode(t.Context(), []byte(body))
+	b := mustCompile(t, spec).Decode(t.Context(), []byte(body), true)
 	if len(b.Events) != 1 || len(b.Rejected) != 0 {
 		t.Fatalf("%s: %d events, rejected %v; want one event", body, len(b.Events), b.Rejected)
 	}
@@ -95,7 +95,7 @@ func TestLabelValues(t *testing.T) {
 	}
 	f := func(expr, body, want string) {
 		t.Helper()
-		b := mustCompile(t, Spec{Labels: map[string]string{"host": expr}}).Decode(t.Context(), []byte(body))
+		b := mustCompile(t, Spec{Labels: map[string]string{"host": expr}}).Decode(t.Context(), []byte(body), true)
 		if len(b.Rejected) != 1 || !strings.Contains(b.Rejected[0].Err.Error(), want) || !strings.Contains(b.Rejected[0].Err.Error(), "labels.host") {
 			t.Errorf("%s of %s: %v, want labels.host and %q", expr, body, b.Rejected, want)
 		}
@@ -107,7 +107,7 @@ func TestLabelValues(t *testing.T) {
 	f(`error("no")`, `{}`, "no")
 	f("halt", `{}`, "halt")
 	f("[limit(3; repeat(1))] | error", `{}`, "1")
-	b := mustCompile(t, Spec{LabelsFrom: ".l"}).Decode(t.Context(), []byte(`[{"l":{"x":{}}},{"l":7}]`))
+	b := mustCompile(t, Spec{LabelsFrom: ".l"}).Decode(t.Context(), []byte(`[{"l":{"x":{}}},{"l":7}]`), true)
 	if len(b.Rejected) != 2 || !strings.Contains(b.Rejected[0].Error(), `event 0: labels_from: "x"`) || !strings.Contains(b.Rejected[1].Error(), "want an object") {
 		t.Errorf("%v", b.Rejected)
 	}
@@ -136,7 +136,7 @@ func TestTimes(t *testing.T) {
 	f(`""`, "", time.Time{})
 	f(`0`, "", time.Time{})
 	for _, bad := range []string{`"soon"`, `-5`, `true`, `"0x10"`, `1e300`, `{}`, `"NaN"`, `"inf"`} {
-		b := mustCompile(t, Spec{Labels: map[string]string{"a": `"b"`}, EndsAt: ".t"}).Decode(t.Context(), []byte(`{"t":`+bad+`}`))
+		b := mustCompile(t, Spec{Labels: map[string]string{"a": `"b"`}, EndsAt: ".t"}).Decode(t.Context(), []byte(`{"t":`+bad+`}`), true)
 		if len(b.Rejected) != 1 || !strings.Contains(b.Rejected[0].Err.Error(), "ends_at: ") {
 			t.Errorf("%s: %v", bad, b.Rejected)
 		}
@@ -159,7 +159,7 @@ func TestKindAndStatus(t *testing.T) {
 	}
 	// An unknown state is an error, never firing.
 	for _, bad := range []string{`{"s":"open"}`, `{}`, `{"k":"command"}`} {
-		if b := mustCompile(t, spec).Decode(t.Context(), []byte(bad)); len(b.Rejected) != 1 {
+		if b := mustCompile(t, spec).Decode(t.Context(), []byte(bad), true); len(b.Rejected) != 1 {
 			t.Errorf("%s was taken: %+v", bad, b.Events)
 		}
 	}
@@ -169,7 +169,7 @@ func TestEach(t *testing.T) {
 	labels := map[string]string{"n": ".n", "from": "$message.from? // \"none\""}
 	f := func(each, body, want string) {
 		t.Helper()
-		b := mustCompile(t, Spec{Each: each, Labels: labels}).Decode(t.Context(), []byte(body))
+		b := mustCompile(t, Spec{Each: each, Labels: labels}).Decode(t.Context(), []byte(body), true)
 		var got []string
 		for i, e := range b.Events {
 			got = append(got, e.Labels.Get("n")+"/"+e.Labels.Get("from"))
@@ -204,7 +204,7 @@ func TestFingerprint(t *testing.T) {
 	if e := one(t, Spec{Name: "other", Labels: spec.Labels, Fingerprint: spec.Fingerprint}, `{"id":7}`); e.Fingerprint == x.Fingerprint {
 		t.Error("two mappings share an alert")
 	}
-	if b := mustCompile(t, spec).Decode(t.Context(), []byte(`{"a":"x"}`)); len(b.Rejected) != 1 {
+	if b := mustCompile(t, spec).Decode(t.Context(), []byte(`{"a":"x"}`), true); len(b.Rejected) != 1 {
 		t.Error("an alert without identity was taken")
 	}
 }
@@ -218,7 +218,7 @@ func TestEndlessRun(t *testing.T) {
 		{Each: `{"n": 1}, {"n": 2}`, Labels: map[string]string{"a": "if .n == 2 then last(range(infinite)) else .n end"}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		b := mustCompile(t, spec).Decode(ctx, []byte(`{}`))
+		b := mustCompile(t, spec).Decode(ctx, []byte(`{}`), true)
 		cancel()
 		if len(b.Events) != 0 || len(b.Rejected) != 1 || !errors.Is(b.Rejected[0].Err, errTooLong) {
 			t.Errorf("%+v: %v", spec, b.Rejected)
@@ -320,7 +320,7 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		b := m.Decode(t.Context(), []byte(body))
+		b := m.Decode(t.Context(), []byte(body), true)
 		if len(b.Events)+len(b.Rejected) == 0 {
 			t.Error("neither an event nor a rejection")
 		}

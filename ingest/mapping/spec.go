@@ -195,7 +195,7 @@ func Parse(r io.Reader, name string) ([]Spec, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("%s: empty; want mappings: with a list", name)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, plain(err))
 	}
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: more than one document; put all mappings into one list", name)
@@ -204,6 +204,20 @@ func Parse(r io.Reader, name string) ([]Spec, error) {
 		return nil, fmt.Errorf("%s: no mappings; want mappings: with a list", name)
 	}
 	return file.Mappings, nil
+}
+
+// plain words the errors of the YAML decoder without our type's name.
+func plain(err error) error {
+	var mistakes *yaml.TypeError
+	if !errors.As(err, &mistakes) {
+		return err
+	}
+	var texts []string
+	for _, text := range mistakes.Errors {
+		text, _, _ = strings.Cut(text, " in type ")
+		texts = append(texts, text)
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // Set are mappings by their name.

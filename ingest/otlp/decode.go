@@ -20,8 +20,8 @@ type Options struct {
 	// MinSeverity is the severity number from which on a record is an alert;
 	// 0 means 13, WARN. Records with an event name are alerts whatever theirs.
 	MinSeverity int32
-	// KeepRaw says whether the payloads of a source are kept; nil means never.
-	// See [ingest.Normalizer.KeepsRaw].
+	// KeepRaw says whether the payloads of a source are kept besides those that
+	// the door keeps anyway; nil means none.
 	KeepRaw func(source string) bool
 }
 

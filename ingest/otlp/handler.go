@@ -37,7 +37,7 @@ func Handler(door *httpdoor.Door, opt Options) http.Handler {
 			refuse(door, w, r, refusal{source, enc, err})
 			return
 		}
-		b := decode(logs, opt, opt.KeepRaw != nil && opt.KeepRaw(source))
+		b := decode(logs, opt, door.KeepsRaw(source) || opt.KeepRaw != nil && opt.KeepRaw(source))
 		capture := &unavailable{ResponseWriter: w}
 		rejections, ok := door.ReceiveBatch(capture, r, source, b)
 		if !ok {

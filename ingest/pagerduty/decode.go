@@ -123,7 +123,6 @@ func decodeEvent(body []byte) (e ingest.Event, key string, err error) {
 	}
 	e.Labels = e.Labels.Set("dedup_key", m.DedupKey).Set("routing_key_hash", hashKey(m.RoutingKey))
 	e.Fingerprint = ingest.FingerprintOf(ingest.LabelsOf("dedup_key", m.DedupKey, "routing_key_hash", hashKey(m.RoutingKey)))
-	e.Raw = withoutKey(body)
 	return e, m.DedupKey, nil
 }
 
@@ -264,7 +263,6 @@ func decodeChange(body []byte) (ingest.Event, error) {
 	if len(bad) > 0 {
 		return ingest.Event{}, bad
 	}
-	e.Raw = withoutKey(body)
 	return e, nil
 }
 

@@ -42,6 +42,9 @@ func handler(door *httpdoor.Door, decode func([]byte) (ingest.Event, string, err
 			return
 		}
 		e, key, err := decode(body)
+		if err == nil && door.KeepsRaw(source) {
+			e.Raw = withoutKey(body)
+		}
 		release()
 		if err != nil {
 			refuse(door, w, r, source, err)

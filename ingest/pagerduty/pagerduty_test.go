@@ -46,7 +46,7 @@ func (r *receiver) Receive(_ context.Context, source string, events []ingest.Eve
 
 func post(t *testing.T, r *receiver, path, body string) (int, answer) {
 	t.Helper()
-	door := httpdoor.New(r, httpdoor.Options{MaxBodyBytes: 4096})
+	door := httpdoor.New(r, httpdoor.Options{MaxBodyBytes: 4096, KeepRaw: func(string) bool { return true }})
 	mux := http.NewServeMux()
 	mux.Handle("POST /v2/enqueue", Enqueue(door))
 	mux.Handle("POST /v2/change/enqueue", Changes(door))
