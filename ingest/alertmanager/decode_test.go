@@ -1,12 +1,14 @@
 package alertmanager
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
 	"tocsin/ingest"
@@ -125,11 +127,97 @@ func checkDecoded(t *testing.T, events []ingest.Event, rejected []ingest.Rejecti
 	}
 }
 
+// A door uses a body's memory again for the next one.
+func TestEventsDoNotReferToTheBody(t *testing.T) {
+	body := realistic(3)
+	want, _, err := DecodeAlerts(bytes.Clone(body), now, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := DecodeAlerts(body, now, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range body {
+		body[i] = '#'
+	}
+	// Nor to what the next message leaves in the decoder.
+	if _, _, err := DecodeAlerts([]byte(`[{"labels":{"alertname":"Other","x":"y"},"generatorURL":"http://other"}]`), now, true); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDecodersForgetAndServeAgain(t *testing.T) {
+	var b strings.Builder
+	for i := range 3 * maxNames {
+		fmt.Fprintf(&b, `,{"labels":{"alertname":"Down","l%d":"v%d"}}`, i, i)
+	}
+	body := []byte("[" + b.String()[1:] + "]")
+	for range 2 {
+		events, rejected, err := DecodeAlerts(body, now, false)
+		if err != nil || len(rejected) > 0 || len(events) != 3*maxNames {
+			t.Fatal(len(events), rejected, err)
+		}
+		for i, e := range events {
+			if want := ingest.LabelsOf("alertname", "Down", fmt.Sprintf("l%d", i), fmt.Sprintf("v%d", i)); cmp.Diff(want, e.Labels) != "" {
+				t.Fatalf("event %d: %v, want %v", i, e.Labels, want)
+			}
+		}
+	}
+}
+
+// checkReference compares with another decoder, for messages that it takes.
+func checkReference(t *testing.T, body []byte, events []ingest.Event, rejected []ingest.Rejection, err error) {
+	var want []*struct {
+		Labels       map[string]string `json:"labels"`
+		Annotations  map[string]string `json:"annotations"`
+		GeneratorURL string            `json:"generatorURL"`
+		StartsAt     string            `json:"startsAt"`
+		EndsAt       string            `json:"endsAt"`
+	}
+	if jsonv2.Unmarshal(body, &want) != nil || len(want) > maxAlerts {
+		return
+	}
+	if err != nil || len(events)+len(rejected) != len(want) {
+		t.Fatalf("%d events, %d rejected, %v; want %d", len(events), len(rejected), err, len(want))
+	}
+	for i, w := range want {
+		if len(rejected) > 0 && rejected[0].Index == i {
+			if w != nil && w.StartsAt == "" && w.EndsAt == "" {
+				t.Fatalf("alert %d is rejected: %v", i, rejected[0])
+			}
+			rejected = rejected[1:]
+			continue
+		}
+		ev := events[0]
+		events = events[1:]
+		for _, p := range []struct {
+			want map[string]string
+			got  ingest.Labels
+		}{{w.Labels, ev.Labels}, {w.Annotations, ev.Annotations}} {
+			if len(p.want) != len(p.got) || len(p.want) > 0 && cmp.Diff(p.want, p.got.Map()) != "" {
+				t.Fatalf("alert %d: %v, want %v", i, p.got, p.want)
+			}
+		}
+		if ev.GeneratorURL != w.GeneratorURL {
+			t.Fatalf("alert %d: URL %q, want %q", i, ev.GeneratorURL, w.GeneratorURL)
+		}
+	}
+}
+
 func FuzzDecodeAlerts(f *testing.F) {
-	f.Add([]byte(`[{"labels":{"alertname":"Down","b":"c"},"annotations":{"summary":"x"},"startsAt":"2026-03-01T09:00:00Z","endsAt":"0001-01-01T00:00:00Z"}]`))
-	f.Add([]byte("[{\"labels\":{\"alertname\":\"\xff\"}},null,7]"))
+	f.Add([]byte(`[{"labels":{"alertname":"Down","b":"c\u00e9\n"},"annotations":{"summary":"x"},"startsAt":"2026-03-01T09:00:00Z","endsAt":"0001-01-01T00:00:00Z"}]`))
+	f.Add([]byte("[{\"labels\":{\"alertname\":\"\xff\"}},null,7,{\"labels\":{\"b\":\"\",\"a\":\"x\",\"a\":\"y\"},\"generatorURL\":\"http://x\"}]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		events, rejected, err := DecodeAlerts(body, now, false)
+		checkReference(t, body, events, rejected, err)
+		withRaw, _, _ := DecodeAlerts(body, now, true)
+		if len(withRaw) > len(events) {
+			t.Fatalf("%d events with payloads, %d without", len(withRaw), len(events))
+		}
 		checkDecoded(t, events, rejected, err)
 	})
 }
