@@ -255,6 +255,14 @@ func (e *Engine) count(source string, c Counts) {
 	e.out.Counts[source] = sum
 }
 
+// sight has a re-send recorded at the end of the tick.
+func (e *Engine) sight(a *alert) {
+	if !a.sighted {
+		a.sighted = true
+		e.sighted = append(e.sighted, a)
+	}
+}
+
 // reviseAlert has an alert revised at the end of the tick.
 func (e *Engine) reviseAlert(a *alert) {
 	if !a.dirty {
@@ -291,20 +299,13 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		same = a.severity == ev.Severity && a.annotations == annotations
 	}
 	verdict := ingest.Judge(ep, ev, same, timeOf(e.now))
-	if w := e.watchdogOf(ev.Labels); w != nil && w.Timeout > 0 && ev.Status == ingest.Firing {
-		ev.Timeout, ev.EndsAt = time.Duration(w.Timeout), time.Time{}
-	}
-	switch verdict {
-	case ingest.Resend, ingest.Late:
+	if verdict == ingest.Resend || verdict == ingest.Late {
 		e.count(ev.Source, Counts{Deduplicated: 1})
 		if verdict == ingest.Resend && a.firing {
 			a.count++
 			a.lastSeen = e.now
 			e.extend(a, ev)
-			if !a.sighted {
-				a.sighted = true
-				e.sighted = append(e.sighted, a)
-			}
+			e.sight(a)
 		}
 		return
 	}
@@ -340,6 +341,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		// A resolution may say less than the firing did, PagerDuty's says
 		// next to nothing: what is known of the alert stays as it was.
 		e.end(a, min(max(micros(ev.EndsAt), a.startsAt), max(e.now, a.startsAt)), endedBySource)
+	case ingest.Resend, ingest.Late: // done above
 	case ingest.Missed:
 		e.describe(a, ev, annotations)
 		a.endsAt, a.endedBy, a.suppression, a.decided = micros(ev.EndsAt), endedBySource, notSuppressed, e.now
@@ -384,7 +386,10 @@ func (e *Engine) extend(a *alert, ev *ingest.Event) {
 		return
 	}
 	at := int64(0)
+	w := e.watchdogOf(ev.Labels)
 	switch {
+	case w != nil && w.Timeout > 0:
+		at = e.now + time.Duration(w.Timeout).Microseconds()
 	case !ev.EndsAt.IsZero():
 		at = max(micros(ev.EndsAt), e.now)
 	case ev.Timeout > 0:

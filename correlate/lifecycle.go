@@ -70,6 +70,7 @@ func (e *Engine) expireIncident(inc *incident, t timer) {
 			e.release(inc)
 		}
 		inc.recalled = false
+	case timerExpire, timerCalm, timerForget, timerForgetChange: // not of incidents
 	case timerForgetIncident:
 		if inc.released && !inc.recalled && e.forgetAt(&inc.rec) <= e.now {
 			delete(e.incidents, inc.rec.ID)
@@ -199,10 +200,7 @@ func (e *Engine) outage(since time.Time) {
 	for _, fp := range fps {
 		a := e.alerts[fp]
 		a.expiresAt = grace
-		if !a.sighted {
-			a.sighted = true
-			e.sighted = append(e.sighted, a)
-		}
+		e.sight(a)
 	}
 }
 

@@ -242,7 +242,7 @@ func (l *loop) logNews(b *correlate.Batch) {
 	for i := range b.Incidents {
 		inc := &b.Incidents[i]
 		if n := correlate.NoticeOf(inc); n != "" && n != correlate.NoticeChanged {
-			l.log.Info("incident "+string(n), "incident", inc.ID, "priority", inc.Priority, "title", inc.Title)
+			l.log.Info("incident news", "notice", n, "incident", inc.ID, "priority", inc.Priority, "title", inc.Title)
 		}
 	}
 }
