@@ -151,7 +151,7 @@ func (d *decoder) array(field string, f func(*ingest.Event) error) (events []ing
 func (d *decoder) element(ev *ingest.Event, f func(*ingest.Event) error) error {
 	depth, from := d.json.StackDepth(), d.json.InputOffset()
 	if err := f(ev); err != nil {
-		if _, ok := err.(*fieldError); !ok {
+		if fe := (*fieldError)(nil); !errors.As(err, &fe) {
 			return err
 		}
 		for d.json.StackDepth() > depth {

@@ -127,6 +127,7 @@ func (d *decoder) notified(ev *ingest.Event) error {
 		return &fieldError{errors.New("status: missing: want firing or resolved")}
 	case ingest.Firing:
 		ev.EndsAt = time.Time{}
+	case ingest.Resolved: // endsAt is when
 	}
 	for _, l := range added {
 		if l.Value != "" && ev.Annotations.Get(l.Name) == "" {

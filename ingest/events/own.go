@@ -40,7 +40,7 @@ var ownFields = func() (names []string) {
 
 // lenient is for splitting a message into its parts: what is wrong inside one
 // part must not take the others along.
-var lenient = jsontext.Options(jsontext.AllowInvalidUTF8(true))
+var lenient = jsontext.AllowInvalidUTF8(true)
 
 // each calls f with every element of an array, or with the one value that the
 // body is. A break in the syntax ends it and is reported at its place.
