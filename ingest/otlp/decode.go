@@ -63,12 +63,13 @@ func unmarshalJSON(body []byte) (plog.Logs, error) {
 func decode(logs plog.Logs, opt Options, keepRaw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	least := cmp.Or(opt.MinSeverity, defaultMinSeverity)
+	words := ingest.DefaultSeverities()
 	place := 0
 	for _, rl := range logs.ResourceLogs().All() {
 		resource := resourceLabels(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
-				if number := severityNumber(rec); number < least && rec.EventName() == "" {
+				if number := severityNumber(rec, words); number < least && rec.EventName() == "" {
 					b.Reject(place, ingest.ReasonUnsupported, errBelow)
 				} else {
 					e := decodeRecord(rec, resource, number)
@@ -85,11 +86,11 @@ func decode(logs plog.Logs, opt Options, keepRaw bool) *httpdoor.Batch {
 }
 
 // severityNumber is the record's; one that only has a text is judged by it.
-func severityNumber(rec plog.LogRecord) int32 {
+func severityNumber(rec plog.LogRecord, words ingest.SeverityMap) int32 {
 	if n := rec.SeverityNumber(); n > 0 {
 		return int32(n)
 	}
-	switch ingest.DefaultSeverities().Lookup(rec.SeverityText()) {
+	switch words.Lookup(rec.SeverityText()) {
 	case ingest.Critical:
 		return int32(plog.SeverityNumberFatal)
 	case ingest.Major:

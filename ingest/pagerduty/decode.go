@@ -28,15 +28,14 @@ const (
 var severities = []string{"critical", "error", "warning", "info"}
 
 type message struct {
-	RoutingKey  string         `json:"routing_key"`
-	ServiceKey  string         `json:"service_key"` // the older name, still sent
-	EventAction string         `json:"event_action"`
-	DedupKey    string         `json:"dedup_key"`
-	Payload     *payload       `json:"payload"`
-	Client      string         `json:"client"`
-	ClientURL   string         `json:"client_url"`
-	Links       []link         `json:"links"`
-	Images      jsontext.Value `json:"images"`
+	RoutingKey  string   `json:"routing_key"`
+	ServiceKey  string   `json:"service_key"` // the older name, still sent
+	EventAction string   `json:"event_action"`
+	DedupKey    string   `json:"dedup_key"`
+	Payload     *payload `json:"payload"`
+	Client      string   `json:"client"`
+	ClientURL   string   `json:"client_url"`
+	Links       []link   `json:"links"`
 }
 
 type payload struct {
