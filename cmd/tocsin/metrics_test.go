@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,8 +14,8 @@ import (
 	"tocsin/internal/repotest"
 )
 
-// serverMetrics are the names that a wired server registers.
-func serverMetrics(t *testing.T) *repotest.Registry {
+// wire makes a server with the default configuration that does not run.
+func wire(t *testing.T) (*server, *repotest.Registry) {
 	t.Helper()
 	reg := repotest.NewRegistry()
 	set := &setup{Config: config.Default()}
@@ -30,11 +29,12 @@ func serverMetrics(t *testing.T) *repotest.Registry {
 			t.Error(err)
 		}
 	})
-	return reg
+	return s, reg
 }
 
 func TestMetrics(t *testing.T) {
-	repotest.CheckMetrics(t, serverMetrics(t), filepath.Join("testdata", "metrics.txt"), *update)
+	_, reg := wire(t)
+	repotest.CheckMetrics(t, reg, filepath.Join("testdata", "metrics.txt"), *update)
 }
 
 var tableMetric = regexp.MustCompile("(?m)^\\| `(tocsin_[a-z_]+)(?:\\{[a-z,]*\\})?` \\|")
@@ -49,12 +49,9 @@ func documentedMetrics(page string) (names []string) {
 }
 
 func TestREADMEListsEveryMetric(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(repotest.Root(t), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours := slices.DeleteFunc(serverMetrics(t).Names(), func(n string) bool { return !strings.HasPrefix(n, "tocsin_") })
-	if diff := cmp.Diff(ours, documentedMetrics(string(page))); diff != "" {
+	_, reg := wire(t)
+	ours := slices.DeleteFunc(reg.Names(), func(n string) bool { return !strings.HasPrefix(n, "tocsin_") })
+	if diff := cmp.Diff(ours, documentedMetrics(readPage(t, "README.md"))); diff != "" {
 		t.Errorf("the server's metrics and those in README.md differ (-server +README.md):\n%s", diff)
 	}
 }
