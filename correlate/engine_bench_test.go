@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/cmdb"
 	"tocsin/ingest"
 )
 
@@ -80,5 +81,48 @@ func BenchmarkResends(b *testing.B) {
 			now = now.Add(10 * time.Millisecond)
 			e.Tick(now)
 		}
+	}
+}
+
+// BenchmarkStorm takes 100,000 distinct alerts in, 1,000 a tick, around a hub
+// with 10,000 neighbours. It reports the longest tick.
+func BenchmarkStorm(b *testing.B) {
+	const leaves, alerts, perTick = 10_000, 100_000, 1_000
+	cis := []cmdb.CI{{ID: "hub", Class: "switch"}}
+	var relations []cmdb.Relation
+	for i := range leaves {
+		id := fmt.Sprintf("leaf-%05d", i)
+		cis = append(cis, cmdb.CI{ID: id, Class: "server"})
+		relations = append(relations, cmdb.Relation{From: id, To: "hub", Type: "depends_on"})
+	}
+	s, err := cmdb.New(cis, relations)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		e, err := New(DefaultConfig(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		e.ObserveEstate(s)
+		now, longest := t0, time.Duration(0)
+		e.ObserveEvent(event("Down", "hub", now, ingest.Firing))
+		for i := 0; i < alerts; i++ {
+			e.ObserveEvent(event(fmt.Sprintf("Alert%d", i/leaves), fmt.Sprintf("leaf-%05d", i%leaves), now, ingest.Firing))
+			if i%perTick == perTick-1 {
+				start := time.Now()
+				e.Tick(now)
+				longest = max(longest, time.Since(start))
+				now = now.Add(100 * time.Millisecond)
+			}
+		}
+		open := 0
+		for _, inc := range e.incidents {
+			if inc.rec.Status.Active() {
+				open++
+			}
+		}
+		b.ReportMetric(float64(longest.Microseconds())/1000, "ms/longest-tick")
+		b.ReportMetric(float64(open), "incidents")
 	}
 }
