@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
 
@@ -174,13 +175,33 @@ func TestRefusals(t *testing.T) {
 	f(strings.Repeat("[", 20_000), "application/json", 400, "depth")
 }
 
-// A batch that is cut off keeps what had come; the sender is told where.
-func TestCutOffBatch(t *testing.T) {
-	c := newCall(t)
-	status, out := c.post(`[{"labels":{"n":"0"}},{"labels":{"n":`)
-	if status != http.StatusAccepted || out.Accepted != 1 || len(out.Rejected) != 1 || out.Rejected[0].Index != 1 {
-		t.Errorf("%d %+v", status, out)
+// TestNotWhole: of what is not one JSON value to its end nothing is taken, in
+// any form, and the sender is told where.
+func TestNotWhole(t *testing.T) {
+	f := func(body, contentType, where string) {
+		t.Helper()
+		c := newCall(t)
+		status, out := c.post(body, "Content-Type", contentType)
+		if status != http.StatusBadRequest || len(c.r.events) != 0 || len(c.r.rejected) != 1 || len(out.Rejected) != 1 ||
+			out.Rejected[0].Index != -1 || !strings.Contains(out.Rejected[0].Error, where) {
+			t.Errorf("%s: %d %+v, %d events taken; want 400, and %q told", body, status, out, len(c.r.events), where)
+		}
 	}
+	const a, b = `{"labels":{"n":"0"}}`, `{"labels":{"n":"1"}}`
+	f("["+a+`,{"labels":{"n":`, "application/json", "after 1 elements")
+	f("["+a, "application/json", "after 1 elements")
+	f("["+a+",", "application/json", "after 1 elements")
+	f("["+a+"}", "application/json", "after 1 elements")
+	f("["+a+"] xx", "application/json", "byte 22")
+	f("["+a+"]["+b+"]", "application/json", "byte 22")
+	f("["+a+"]]", "application/json", "byte 22")
+	f("[]"+a, "application/json", "byte 2")
+	f(a+" xx", "application/json", "byte 20")
+	f(a+b, "application/json", "byte 20")
+	f(ce("1", "t", "s", "")+",", structured, "byte")
+	f("["+ce("1", "t", "s", "")+"]["+ce("2", "t", "s", "")+"]", "application/cloudevents-batch+json", "byte")
+	one(t, " [ "+a+" ] \r\n")
+	one(t, a+"\n")
 }
 
 func TestOverloadAndStore(t *testing.T) {
@@ -251,6 +272,9 @@ func FuzzOwn(f *testing.F) {
 			if e := &b.Events[i]; e.Kind != ingest.KindAlert && e.Status != "" {
 				t.Errorf("%s with status %s", e.Kind, e.Status)
 			}
+		}
+		if !jsontext.Value(body).IsValid(lenient, jsontext.AllowDuplicateNames(true)) && (len(b.Events) != 0 || len(b.Rejected) != 1) {
+			t.Errorf("of %q, which is not whole, %d events were taken", body, len(b.Events))
 		}
 		if trimmed := bytes.TrimSpace(body); len(b.Events)+len(b.Rejected) == 0 && (len(trimmed) < 2 || trimmed[0] != '[') {
 			t.Errorf("%q is neither an event nor a rejection", body)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,41 +44,48 @@ var ownFields = func() (names []string) {
 var lenient = jsontext.AllowInvalidUTF8(true)
 
 // each calls f with every element of an array, or with the one value that the
-// body is. A break in the syntax ends it and is reported at its place.
+// body is. What is not whole JSON to its end is refused whole: a part of it
+// taken, the sender would believe in the rest too, or send all of it again.
 func each(body []byte, b *httpdoor.Batch, f func(place int, v jsontext.Value)) {
 	dec := jsontext.NewDecoder(bytes.NewReader(body), lenient, jsontext.AllowDuplicateNames(true))
-	malformed := func(place int, err error) {
-		b.Reject(place, ingest.ReasonMalformed, fmt.Errorf("body: %w", err))
+	if err := walk(dec, f); err != nil {
+		*b = httpdoor.Batch{}
+		b.Reject(-1, ingest.ReasonMalformed, fmt.Errorf("body: %w", err))
 	}
+}
+
+func walk(dec *jsontext.Decoder, f func(place int, v jsontext.Value)) error {
 	if dec.PeekKind() != '[' {
 		v, err := dec.ReadValue()
 		if err != nil {
-			malformed(-1, err)
-			return
+			return err
 		}
-		one := v.Clone()
-		if _, err := dec.ReadToken(); err == nil {
-			malformed(-1, errors.New("more than one value; send an array"))
-			return
-		}
-		f(0, one)
-		return
+		f(0, v)
+		return atEnd(dec)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		malformed(-1, err)
-		return
+		return err
 	}
-	for place := 0; ; place++ {
-		if dec.PeekKind() == ']' {
-			return
-		}
+	for place := 0; dec.PeekKind() != ']'; place++ {
 		v, err := dec.ReadValue()
 		if err != nil {
-			malformed(place, fmt.Errorf("after %d elements: %w", place, err))
-			return
+			return fmt.Errorf("after %d elements: %w", place, err)
 		}
 		f(place, v)
 	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	return atEnd(dec)
+}
+
+// atEnd says where a body goes on that should be over.
+func atEnd(dec *jsontext.Decoder) error {
+	end := dec.InputOffset()
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("goes on after its end at byte %d; send one event, or several as one array", end)
+	}
+	return nil
 }
 
 // decoder reads a message; raw keeps the payload of each event.
