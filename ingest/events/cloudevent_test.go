@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,14 +76,22 @@ func TestOwnFormAsData(t *testing.T) {
 	if e.Status != ingest.Resolved || !cmp.Equal(e.Labels, ingest.LabelsOf("a", "B")) || !e.EndsAt.Equal(now.Add(-time.Hour)) {
 		t.Errorf("%+v", e)
 	}
-	// With more members it is somebody else's form, unless the type says ours.
-	foreign := `,"data":{"labels":{"a":"B"},"more":1}`
-	if e := one(t, ce("1", "any", "", foreign), "Content-Type", structured); e.Labels.Get("alertname") != "any" {
-		t.Errorf("%v", e.Labels)
+	// A member too many is a mistake in it and does not make it another form.
+	f := func(typ, data string, names string) {
+		t.Helper()
+		c := newCall(t)
+		status, out := c.post(ce("1", typ, "", `,"data":`+data), "Content-Type", structured)
+		if status != http.StatusBadRequest || len(out.Rejected) != 1 || !strings.Contains(out.Rejected[0].Error, names) {
+			t.Errorf("%s %s: %d %+v, want 400 naming %s", typ, data, status, out, names)
+		}
 	}
-	c := newCall(t)
-	if status, out := c.post(ce("1", "tocsin.event", "", foreign), "Content-Type", structured); status != http.StatusBadRequest {
-		t.Errorf("%d %+v, want 400: more is not a field", status, out)
+	f("any", `{"labels":{"a":"B"},"more":1}`, `"more": unknown field`)
+	f("any.changed", `{"labels":{"a":"B"},"title":"x"}`, `"title": unknown field`)
+	f("tocsin.event", `{"labels":{"a":"B"},"more":1}`, `"more"`)
+	f("tocsin.event", `{"lables":{"a":"B"}}`, `"lables"`)
+	// A list of labels is somebody else's.
+	if e := one(t, ce("1", "any", "", `,"data":{"labels":["a"],"more":1}`), "Content-Type", structured); e.Labels.Get("alertname") != "any" {
+		t.Errorf("%v", e.Labels)
 	}
 }
 

@@ -6,10 +6,9 @@
 //
 // # How a CloudEvent becomes an event
 //
-// Its data is taken as our own form when it is an object with "labels" and with
-// none but our fields, or when its type is tocsin.event, and then strictly. Any
-// other event follows these rules, so that a sender that has never heard of us
-// is still of use:
+// Its data is taken as our own form when it has an object "labels", or when its
+// type is tocsin.event, and then strictly. Any other event follows these rules,
+// so that a sender that has never heard of us is still of use:
 //
 //   - A change: the type, without a version at its end, ends in change,
 //     changed, deployment or deployed, or it is a CDEvent about a service or an

@@ -208,18 +208,10 @@ func dataOf(ce *cloudevents.Event) (data, error) {
 	return d, nil
 }
 
-// isOwn says whether the data is our own form.
-func (d data) isOwn() bool {
-	if d.members["labels"].Kind() != '{' {
-		return false
-	}
-	for name := range d.members {
-		if !slices.Contains(ownFields, name) {
-			return false
-		}
-	}
-	return true
-}
+// isOwn says whether the data is our own form: nobody else's has an object of
+// that name, so a member beside it that is not ours is a mistake, and passing
+// over the labels because of it would change what the alert is about.
+func (d data) isOwn() bool { return d.members["labels"].Kind() == '{' }
 
 // text is a member as text, "" when it is absent or not a single value. A path
 // goes into objects.
