@@ -59,6 +59,9 @@ func TestIdentity(t *testing.T) {
 	f(ce("1", "disk.full", "", `,"data":{"host":"a"}`), ce("2", "disk.full", "", `,"data":{"host":"b"}`), false, ingest.Firing)
 	f(ce("1", "disk.full", "", `,"data":{"host":"a","used":1}`), ce("2", "disk.full.recovered", "", `,"data":{"host":"a","used":2}`), true, ingest.Resolved)
 
+	// A resolution without a subject and without the labels may mean any host.
+	f(ce("1", "disk.full.firing", "", `,"data":{"host":"a"}`), ce("2", "disk.full.resolved", "", ""), false, ingest.Resolved)
+
 	// The second delivery of one event says nothing new.
 	x, y := one(t, firing, "Content-Type", structured), one(t, firing, "Content-Type", structured)
 	known := ingest.Episode{Status: x.Status, StartsAt: x.StartsAt}
@@ -69,6 +72,33 @@ func TestIdentity(t *testing.T) {
 	if v := ingest.Judge(known, &resolved, false, now); v != ingest.Resolve || !resolved.EndsAt.Equal(now.Add(-30*time.Minute)) {
 		t.Errorf("resolution is judged %v, ends at %v", v, resolved.EndsAt)
 	}
+}
+
+// TestEndings: what a type ends in is its status, and not part of the name by
+// which the ends of an alert meet.
+func TestEndings(t *testing.T) {
+	f := func(typ, data, name string, status ingest.Status) {
+		t.Helper()
+		e := one(t, ce("1", typ, "db", `,"data":`+data), "Content-Type", structured)
+		want := ingest.FingerprintOf(ingest.LabelsOf("alertname", name, "ce_source", "/probes/7", "ce_subject", "db"))
+		if e.Labels.Get("alertname") != name || e.Status != status || e.Fingerprint != want {
+			t.Errorf("%s %s: %q %s, want %q %s", typ, data, e.Labels.Get("alertname"), e.Status, name, status)
+		}
+	}
+	for _, word := range []string{"firing", "opened", "raised", "triggered", "alarm", "Alarm"} {
+		f("disk.full."+word, "{}", "disk.full", ingest.Firing)
+		f("disk.full."+word+".v1", "{}", "disk.full", ingest.Firing)
+	}
+	for _, word := range []string{"resolved", "closed", "cleared", "recovered", "ok", "normal", "OK"} {
+		f("disk.full."+word, "{}", "disk.full", ingest.Resolved)
+		f("disk.full", `{"status":"`+word+`"}`, "disk.full", ingest.Resolved)
+		f("disk.full.alarm", `{"state":"`+word+`"}`, "disk.full", ingest.Resolved)
+		f("disk.full.firing", `{"state":"`+word+`"}`, "disk.full", ingest.Firing)
+	}
+	f("firing", "{}", "alert", ingest.Firing)
+	f("resolved", "{}", "alert", ingest.Resolved)
+	f("disk.book", "{}", "disk.book", ingest.Firing)
+	f("disk", "{}", "disk", ingest.Firing)
 }
 
 func TestOwnFormAsData(t *testing.T) {

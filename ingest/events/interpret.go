@@ -34,10 +34,13 @@ var version = regexp.MustCompile(`(\.v?\d+)+(-[0-9A-Za-z-]+)?$`)
 
 var (
 	changeWords   = []string{"change", "changed", "deployment", "deployed"}
-	resolvedWords = []string{"resolved", "closed", "cleared", "recovered"}
+	resolvedWords = []string{"resolved", "closed", "cleared", "recovered", "ok", "normal"}
 	firingWords   = []string{"firing", "opened", "raised", "triggered"}
+	// alarmWords end a type that fires, or one of a tool that says alarm in
+	// either case and the status in the data.
+	alarmWords = []string{"alarm"}
 	// statusWords are what foreign data calls the end of an alert.
-	statusWords = append([]string{"ok", "resolve", "close", "clear", "normal", "inactive"}, resolvedWords...)
+	statusWords = append([]string{"resolve", "close", "clear", "inactive"}, resolvedWords...)
 )
 
 // interpret makes an event of a valid CloudEvent, by the rules of the package
@@ -78,6 +81,9 @@ func interpret(ce *cloudevents.Event, raw bool) (ingest.Event, ingest.Reason, er
 		return e, "", nil
 	}
 	status := ingest.Firing
+	if slices.Contains(alarmWords, last) {
+		name = stem
+	}
 	switch {
 	case slices.Contains(resolvedWords, last):
 		name, status = stem, ingest.Resolved
@@ -86,7 +92,7 @@ func interpret(ce *cloudevents.Event, raw bool) (ingest.Event, ingest.Reason, er
 	case slices.Contains(statusWords, strings.ToLower(cmp.Or(data.text("status"), data.text("state"), extension(ce, "status")))):
 		status = ingest.Resolved
 	}
-	return asAlert(e, ce, name, status), "", nil
+	return asAlert(e, ce, cmp.Or(name, "alert"), status), "", nil
 }
 
 // asAlert gives e its status, its time and its identity.
@@ -177,7 +183,7 @@ func describe(ce *cloudevents.Event, data data) ingest.Event {
 func splitType(name string) (stem, last string) {
 	i := strings.LastIndexAny(name, "./:")
 	if i <= 0 {
-		return name, strings.ToLower(name)
+		return "", strings.ToLower(name)
 	}
 	return name[:i], strings.ToLower(name[i+1:])
 }
