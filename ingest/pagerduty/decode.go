@@ -19,7 +19,8 @@ import (
 	"tocsin/ingest/httpdoor"
 )
 
-// The limits of the Events API.
+// The limits of the Events API. A longer deduplication key is refused, a longer
+// summary is cut, both as PagerDuty does.
 const (
 	maxDedupKey = 255
 	maxSummary  = 1024
@@ -92,10 +93,10 @@ func decodeEvent(body []byte) (e ingest.Event, key string, err error) {
 	e = ingest.Event{Kind: ingest.KindAlert, Status: ingest.Firing}
 	switch m.EventAction {
 	case "trigger":
-		m.trigger(&e, &bad)
 		if m.DedupKey == "" {
-			m.DedupKey = m.makeDedupKey()
+			m.DedupKey = m.makeDedupKey() // of the summary as sent
 		}
+		m.trigger(&e, &bad)
 	case "acknowledge", "resolve":
 		if m.DedupKey == "" {
 			bad.addf("dedup_key: missing; %s names the alert by it", m.EventAction)
@@ -131,7 +132,7 @@ func (m *message) trigger(e *ingest.Event, bad *invalid) {
 		bad.addf("payload: missing; a trigger has one with summary, source and severity")
 		return
 	}
-	p.checkSummary(bad)
+	p.boundSummary(bad)
 	if p.Source == "" {
 		bad.addf("payload.source: missing or blank")
 	}
@@ -145,13 +146,24 @@ func (m *message) trigger(e *ingest.Event, bad *invalid) {
 	e.Annotations = m.annotations()
 }
 
-func (p *payload) checkSummary(bad *invalid) {
+func (p *payload) boundSummary(bad *invalid) {
 	if p.Summary == "" {
 		bad.addf("payload.summary: missing or blank")
 	}
-	if n := utf8.RuneCountInString(p.Summary); n > maxSummary {
-		bad.addf("payload.summary: %d characters, at most %d are taken", n, maxSummary)
+	p.Summary = cut(p.Summary, maxSummary)
+}
+
+// cut bounds a text to so many characters, the last of which says that it was cut.
+func cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
 	}
+	end := 0
+	for range most - 1 {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	return s[:end] + "…"
 }
 
 // labels are what binding and correlation go by. Members of custom_details
@@ -251,7 +263,7 @@ func decodeChange(body []byte) (ingest.Event, error) {
 	if p := m.Payload; p == nil {
 		bad.addf("payload: missing; a change has one with a summary")
 	} else {
-		p.checkSummary(&bad)
+		p.boundSummary(&bad)
 		e.StartsAt = timestamp(p.Timestamp, &bad)
 		e.Labels = p.labels("change").Set("routing_key_hash", hashKey(m.RoutingKey))
 		e.Annotations = m.annotations()

@@ -169,7 +169,6 @@ func TestInvalid(t *testing.T) {
 	f(enqueue, `{}`, 400, "routing_key", "event_action")
 	f(enqueue, `{"routing_key":"r","event_action":"trigger"}`, 400, "payload")
 	f(enqueue, `{"routing_key":"r","event_action":"trigger","payload":{"severity":"fatal"}}`, 400, "payload.summary", "payload.source", "payload.severity")
-	f(enqueue, `{"routing_key":"r","event_action":"trigger","payload":{"summary":"`+strings.Repeat("é", 1025)+`","source":"s","severity":"info"}}`, 400, "1025")
 	f(enqueue, `{"routing_key":"r","event_action":"resolve"}`, 400, "dedup_key")
 	f(enqueue, `{"routing_key":"r","event_action":"acknowledge"}`, 400, "dedup_key")
 	f(enqueue, `{"routing_key":"r","event_action":"resolve","dedup_key":"`+strings.Repeat("x", 256)+`"}`, 400, "256")
@@ -182,6 +181,34 @@ func TestInvalid(t *testing.T) {
 	f(enqueue, strings.Repeat(" ", 5000), 413, "4096")
 	f(change, `{}`, 400, "routing_key", "payload")
 	f(change, `{"routing_key":"r","payload":{"source":"s"}}`, 400, "payload.summary")
+}
+
+// TestLongSummary: a summary is cut to 1024 characters, not refused, and the
+// alert of which it is the name too is taken.
+func TestLongSummary(t *testing.T) {
+	body := func(summary string) string {
+		return `{"routing_key":"r","event_action":"trigger","payload":{"summary":"` + summary + `","source":"s","severity":"info"}}`
+	}
+	f := func(sent, want string) {
+		t.Helper()
+		e, _ := event(t, body(sent))
+		if e.Annotations.Get("summary") != want || e.Name() != want {
+			t.Errorf("%d bytes: summary of %d, name of %d bytes, want %d", len(sent), len(e.Annotations.Get("summary")), len(e.Name()), len(want))
+		}
+	}
+	f(strings.Repeat("é", 1024), strings.Repeat("é", 1024))
+	f(strings.Repeat("é", 1025), strings.Repeat("é", 1023)+"…")
+	f(strings.Repeat("x", 3000), strings.Repeat("x", 1023)+"…")
+	long := strings.Repeat("x", 2000)
+	if _, a := event(t, body(long+"a")); a == "" {
+		t.Error("no key")
+	} else if _, b := event(t, body(long+"b")); a == b {
+		t.Error("summaries that differ behind the cut are one alert")
+	}
+	r := new(receiver)
+	if status, _ := post(t, r, "/v2/change/enqueue", `{"routing_key":"r","payload":{"summary":"`+long+`"}}`); status != http.StatusAccepted || !strings.HasSuffix(r.events[0].Summary(), "x…") {
+		t.Errorf("change: %d", status)
+	}
 }
 
 func TestChange(t *testing.T) {
