@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -303,15 +304,20 @@ func hash(parts ...string) string {
 
 func hashKey(routingKey string) string { return hash(routingKey)[:12] }
 
+// isKey says whether a member is meant to hold the routing key. The message may
+// hold one written in another way beside the one that was read.
+func isKey(name string) bool {
+	name = strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
+	return name == "routingkey" || name == "servicekey"
+}
+
 // withoutKey is the message as sent, less its secret.
 func withoutKey(body []byte) []byte {
 	var members map[string]jsontext.Value
 	if json.Unmarshal(body, &members) != nil {
 		return nil
 	}
-	for _, name := range []string{"routing_key", "service_key"} {
-		delete(members, name)
-	}
+	maps.DeleteFunc(members, func(name string, _ jsontext.Value) bool { return isKey(name) })
 	out, err := json.Marshal(members, json.Deterministic(true))
 	if err != nil {
 		return nil

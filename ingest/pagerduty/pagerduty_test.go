@@ -107,6 +107,9 @@ func TestSecretStaysOut(t *testing.T) {
 		`{"routing_key":"` + secret + `","event_action":"trigger","payload":{"summary":"s","source":"x","severity":"info"}}`,
 		`{"service_key":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
 		`{"routing_key":"` + secret + `","event_action":"explode"}`,
+		`{"routing_key":"r","Routing_Key":"` + secret + `","SERVICE_KEY":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
+		`{"routing_key":"r","routingKey":"` + secret + `","Service-Key":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
+		`{"routing_key":"r","ROUTING\u005fKEY":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
 	} {
 		r := new(receiver)
 		_, a := post(t, r, "/v2/enqueue", body)
