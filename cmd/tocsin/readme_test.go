@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -157,5 +158,44 @@ func TestREADMEListsDoorsThatExist(t *testing.T) {
 		if _, pattern := mux.Handler(req); pattern != m[1] {
 			t.Errorf("README.md: the door %q is served by %q", m[1], pattern)
 		}
+	}
+}
+
+var (
+	demoBlock  = regexp.MustCompile("(?s)```text\n(309 alerts.*?)```")
+	incidentNo = regexp.MustCompile(`\b[0-9A-Z]{3}-[0-9A-Z]{4}\b`)
+	joined     = regexp.MustCompile(`Joined because [^\n]*`)
+)
+
+// What the README shows of the demo is what the demo prints, but for the IDs,
+// which tell the day. After a change of the scoring, paste the new lines.
+func TestREADMEShowsTheDemo(t *testing.T) {
+	page := readPage(t, "README.md")
+	block := demoBlock.FindStringSubmatch(page)
+	if block == nil {
+		t.Fatal("README.md: no block that shows the demo")
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"demo", "--fast", "--exit", "--listen", "127.0.0.1:0"}, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, &stderr)
+	}
+	plain := func(s string) string { return strings.TrimSpace(incidentNo.ReplaceAllString(s, "ID")) }
+	printed := map[string]bool{"…": true}
+	for line := range strings.Lines(stdout.String()) {
+		printed[plain(line)] = true
+	}
+	for line := range strings.Lines(block[1]) {
+		if !printed[plain(line)] {
+			t.Errorf("README.md: the demo does not print %q", line)
+		}
+	}
+	for _, sentence := range joined.FindAllString(page, -1) {
+		if !strings.Contains(stdout.String(), sentence) {
+			t.Errorf("README.md: no alert of the demo has %q", sentence)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the demo printed:\n%s", &stdout)
 	}
 }

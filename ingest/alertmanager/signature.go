@@ -19,18 +19,13 @@ const (
 	TimestampHeader = "X-Grafana-Alerting-Timestamp"
 )
 
-// Verify checks the signature of a message under the default headers: the hex
-// HMAC-SHA256 of the body, or, when there is a timestamp, of the timestamp,
-// ":" and the body, as Grafana's alerting computes it. An error is a
-// *[httpdoor.Problem].
+// verify checks the signature of a message: the hex HMAC-SHA256 of the body, or,
+// when there is a timestamp, of the timestamp, ":" and the body, as Grafana's
+// alerting computes it. An error is a *[httpdoor.Problem].
 //
 // The age of a message is not judged, for one that waited while the network
 // was down must not be lost. Against replay by someone who reads the traffic,
 // use TLS.
-func Verify(secret []byte, h http.Header, body []byte) error {
-	return WebhookOptions{}.verify(secret, h, body)
-}
-
 func (o WebhookOptions) verify(secret []byte, h http.Header, body []byte) error {
 	header := cmp.Or(o.SignatureHeader, SignatureHeader)
 	mac := hmac.New(sha256.New, secret)
