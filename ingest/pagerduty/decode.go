@@ -38,6 +38,8 @@ type message struct {
 	Client      string   `json:"client"`
 	ClientURL   string   `json:"client_url"`
 	Links       []link   `json:"links"`
+	// Images are read apart: a picture is not worth an alert.
+	Images jsontext.Value `json:"images"`
 }
 
 type payload struct {
@@ -54,6 +56,12 @@ type payload struct {
 type link struct {
 	Href string `json:"href"`
 	Text string `json:"text"`
+}
+
+type image struct {
+	Src  string `json:"src"`
+	Href string `json:"href"`
+	Alt  string `json:"alt"`
 }
 
 // invalid are the mistakes of a message, all of them, as the sender is told.
@@ -217,6 +225,17 @@ func (p *payload) details() map[string]string {
 	return out
 }
 
+// maxLinks bounds the links of a message, and its images.
+const maxLinks = 8
+
+// images are those of the message, none when they are not what they should be.
+func (m *message) images() (list []image) {
+	if m.Images == nil || json.Unmarshal(m.Images, &list) != nil {
+		return nil
+	}
+	return list
+}
+
 func (m *message) annotations() ingest.Labels {
 	notes := m.Payload.details()
 	if notes == nil {
@@ -229,11 +248,21 @@ func (m *message) annotations() ingest.Labels {
 		}
 	}
 	delete(notes, "")
+	// Beside the payload's own, a severity under its bare name would contradict it.
+	if s, ok := notes["severity"]; ok {
+		delete(notes, "severity")
+		notes["custom_severity"] = cmp.Or(notes["custom_severity"], s)
+	}
 	notes["summary"] = m.Payload.Summary
 	notes["client"] = m.Client
 	for i, l := range m.Links {
-		if l.Href != "" && i < 8 {
+		if l.Href != "" && i < maxLinks {
 			notes[fmt.Sprintf("link_%d", i+1)] = strings.TrimSpace(l.Text + " " + l.Href)
+		}
+	}
+	for i, x := range m.images() {
+		if x.Src != "" && i < maxLinks {
+			notes[fmt.Sprintf("image_%d", i+1)] = strings.Join(strings.Fields(x.Alt+" "+x.Src+" "+x.Href), " ")
 		}
 	}
 	return ingest.NewLabels(notes)

@@ -76,9 +76,9 @@ const secret = "R0UT1NGKEY0123456789abcdefabcdef"
 
 func TestTrigger(t *testing.T) {
 	e, key := event(t, `{"routing_key":"`+secret+`","event_action":"trigger","dedup_key":"disk/1","client":"Probe","client_url":"https://probe/7",
-		"links":[{"href":"https://wiki/x","text":"Runbook"}],"images":[{"src":"https://x/y.png"}],
+		"links":[{"href":"https://wiki/x","text":"Runbook"}],"images":[{"src":"https://x/y.png"},{"src":"https://x/z.png","href":"https://x/z","alt":"Load"},{"href":"https://no/src"}],
 		"payload":{"summary":"Disk 93 %","source":"DB-01:9100","severity":"error","timestamp":"2026-11-21T09:00:00.000+0000",
-		"component":"postgres","group":"shop","class":"disk","custom_details":{"free":7,"service":"Orders","nested":{"a":1},"none":null}}}`)
+		"component":"postgres","group":"shop","class":"disk","custom_details":{"free":7,"service":"Orders","nested":{"a":1},"none":null,"severity":"SEV-9"}}}`)
 	if key != "disk/1" {
 		t.Errorf("dedup_key %q", key)
 	}
@@ -89,7 +89,8 @@ func TestTrigger(t *testing.T) {
 		Severity: ingest.Major, SourceSeverity: "error", GeneratorURL: "https://probe/7",
 		Labels: ingest.LabelsOf("alertname", "disk", "instance", "DB-01:9100", "component", "postgres", "group", "shop", "class", "disk",
 			"service", "Orders", "dedup_key", "disk/1", "routing_key_hash", hash),
-		Annotations: ingest.LabelsOf("summary", "Disk 93 %", "client", "Probe", "free", "7", "service", "Orders", "link_1", "Runbook https://wiki/x"),
+		Annotations: ingest.LabelsOf("summary", "Disk 93 %", "client", "Probe", "free", "7", "service", "Orders", "link_1", "Runbook https://wiki/x",
+			"image_1", "https://x/y.png", "image_2", "Load https://x/z.png https://x/z", "custom_severity", "SEV-9"),
 		Fingerprint: ingest.FingerprintOf(ingest.LabelsOf("dedup_key", "disk/1", "routing_key_hash", hash))}
 	e.StartsAt = e.StartsAt.UTC()
 	if d := cmp.Diff(want, e); d != "" {
@@ -227,6 +228,16 @@ func TestChange(t *testing.T) {
 	}
 	if d := cmp.Diff(ingest.LabelsOf("alertname", "change", "instance", "ci", "service", "shop", "routing_key_hash", hashKey("r")), e.Labels); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestWrongImages: an alert is not lost for its pictures.
+func TestWrongImages(t *testing.T) {
+	for _, images := range []string{`null`, `7`, `"x"`, `[7]`, `[{"src":7}]`, `{}`} {
+		e, _ := event(t, `{"routing_key":"r","event_action":"trigger","images":`+images+`,"payload":{"summary":"s","source":"x","severity":"info"}}`)
+		if d := cmp.Diff(ingest.LabelsOf("summary", "s"), e.Annotations); d != "" {
+			t.Errorf("%s: %s", images, d)
+		}
 	}
 }
 
