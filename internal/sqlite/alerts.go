@@ -65,13 +65,18 @@ func (r *alertRow) kept() sql.Null[sighting] {
 		V: sighting{lastSeen: r.seen.Int64, expiresAt: r.expires.Int64, count: r.counts.Int64, revision: r.revision.Int64}}
 }
 
-const newestAlert = `SELECT ` + alertColumns + ` FROM by_fingerprint t CROSS JOIN alerts a ON a.revision = t.number ` + alertJoins +
-	`WHERE t.fingerprint = ? AND t.kind = 1 ORDER BY t.number DESC LIMIT 1`
+// newestAlerts are the newest of those revisions, given as what traced returns.
+const newestAlerts = `SELECT ` + alertColumns + ` FROM json_each(?1) j CROSS JOIN alerts a ON a.revision = j.value ` + alertJoins +
+	`WHERE NOT EXISTS (SELECT 1 FROM superseded n WHERE n.revision = a.revision AND n.by <= (SELECT max(value) FROM json_each(?1)))`
 
 // Alert implements [correlate.Reader].
 func (s *Store) Alert(ctx context.Context, fp ingest.Fingerprint) (a ingest.Alert, err error) {
 	found := false
-	err = s.prepared(ctx, newestAlert, []any{signed(fp)}, func(rows *sql.Rows) (bool, error) {
+	revisions, err := traced(ctx, s.readDB, traceAlert, fp)
+	if err != nil {
+		return a, err
+	}
+	err = s.prepared(ctx, newestAlerts, []any{revisions}, func(rows *sql.Rows) (bool, error) {
 		var r alertRow
 		if err := r.scan(rows); err != nil {
 			return false, err
@@ -104,13 +109,18 @@ func (s *Store) Alerts(ctx context.Context, q correlate.AlertQuery) (items []ing
 		w.add("a.incident = ? AND a.incident <> ''", q.Incident)
 	}
 	if len(q.Fingerprint) > 0 {
-		var fps where
-		in(&fps, "fingerprint", q.Fingerprint, func(fp ingest.Fingerprint) any { return signed(fp) })
-		w.add("a.revision IN (SELECT number FROM by_fingerprint WHERE kind = 1 AND "+fps.String()+")", fps.args...)
+		revisions, err := traced(ctx, s.readDB, traceAlert, q.Fingerprint...)
+		if err != nil {
+			return nil, "", err
+		}
+		w.add("a.revision IN (SELECT value FROM json_each(?))", revisions)
+	}
+	if q.CI != "" && q.Incident == "" && len(q.Fingerprint) == 0 {
+		from = "alerts a INDEXED BY alerts_ci"
+		w.add("a.ci <> ''")
 	}
 	alertFilters(&w, &q)
-	w.add(`NOT EXISTS (SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = a.fingerprint AND t.kind = 1
-		AND t.number > a.revision AND t.number <= ?)`, pin)
+	w.add(`NOT EXISTS (SELECT 1 FROM superseded n WHERE n.revision = a.revision AND n.by <= ?)`, pin)
 	limit, scanned, more := limitOf(q.Page), 0, false
 	at := int64(0)
 	err = s.each(ctx, s.readDB, "SELECT "+alertColumns+", a.revision FROM "+from+alertJoins+"WHERE "+w.String()+" ORDER BY a.revision DESC",

@@ -14,17 +14,11 @@ import (
 	"tocsin/ingest"
 )
 
-// What by_fingerprint lists.
-const (
-	traceEvent = iota
-	traceAlert
-	traceAttachment
-)
-
 const (
 	flagSuppressed = 1 << iota
 	flagUnbound
 	flagAmbiguous
+	flagReused
 )
 
 // Append implements [correlate.Store]. When it fails, whatever the reason,
@@ -44,6 +38,11 @@ func (s *Store) Append(ctx context.Context, b *correlate.Batch) error {
 
 func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlerts) error {
 	w.staged.alertRevision = w.alertRevision
+	if w.seen.full() {
+		if err := w.loadSeen(ctx, 2*64*len(w.seen.bits)); err != nil {
+			return err
+		}
+	}
 	steps := []func(context.Context, *correlate.Batch) error{
 		w.appendEvents, w.appendAlerts, w.appendAttachments, w.appendIncidents, w.appendLinks, w.appendEstate, w.appendDeliveries,
 	}
@@ -52,7 +51,10 @@ func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlert
 			return err
 		}
 	}
-	if err := w.appendTraces(ctx); err != nil {
+	if err := w.supersede(ctx, live); err != nil {
+		return err
+	}
+	if err := w.appendTraces(ctx, micros(b.At)); err != nil {
 		return err
 	}
 	if err := w.flush(ctx); err != nil {
@@ -69,17 +71,25 @@ func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlert
 
 func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
 	in := w.events
+	clear(w.madeOf)
+	for i := range b.Alerts {
+		w.madeOf[b.Alerts[i].EventSeq] = -b.Alerts[i].Revision
+	}
 	for i := range b.Events {
 		e := b.Events[i] // a copy, for Raw has a column of its own
 		var raw any
 		if e.Raw != nil {
 			raw, e.Raw = []byte(e.Raw), nil
 		}
+		made := -w.madeOf[e.Seq]
+		if made != 0 && e.Seq > w.eventSeq {
+			w.madeOf[e.Seq] = made // surely in the row below
+		}
 		body, err := in.bodies.add(&e)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
-		in.args = append(in.args, e.Seq, micros(e.ReceivedAt), string(e.Kind), e.Source, signed(e.Fingerprint), body, raw)
+		in.args = append(in.args, e.Seq, micros(e.ReceivedAt), string(e.Kind), e.Source, signed(e.Fingerprint), made, body, raw)
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
@@ -88,33 +98,6 @@ func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
 		}
 		w.staged.eventSeq = max(w.staged.eventSeq, e.Seq)
 	}
-	return nil
-}
-
-// trace is an entry of by_fingerprint.
-type trace struct {
-	fp     int64
-	kind   int
-	number int64
-}
-
-func (w *writer) trace(fp ingest.Fingerprint, kind int, number int64) {
-	w.tracing = append(w.tracing, trace{signed(fp), kind, number})
-}
-
-// appendTraces goes through the tree once, in its order: each page is looked
-// for once and not once for each entry.
-func (w *writer) appendTraces(ctx context.Context) error {
-	slices.SortFunc(w.tracing, func(a, b trace) int {
-		return cmp.Or(cmp.Compare(a.fp, b.fp), cmp.Compare(a.kind, b.kind), cmp.Compare(a.number, b.number))
-	})
-	for _, t := range w.tracing {
-		w.traces.args = append(w.traces.args, t.fp, t.kind, t.number)
-		if err := w.traces.added(ctx); err != nil {
-			return err
-		}
-	}
-	w.tracing = w.tracing[:0]
 	return nil
 }
 
@@ -140,13 +123,18 @@ func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
 		if len(a.Ambiguous) > 0 {
 			flags |= flagAmbiguous
 		}
+		// The retention keeps the events of alerts. A new event names one alert
+		// that needs it, all others have to be found by an index.
+		if w.madeOf[a.EventSeq] != a.Revision {
+			flags |= flagReused
+		}
 		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), firing, micros(a.StartsAt), micros(a.DecidedAt),
 			int(a.Severity), flags, a.Source, a.CI, a.Incident, a.EventSeq, body)
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
 		}
 		w.trace(a.Fingerprint, traceAlert, a.Revision)
-		w.staged.alert(&a)
+		w.staged.alert(&a, w.alertRevision)
 	}
 	return nil
 }
@@ -265,14 +253,74 @@ func (w *writer) appendTick(ctx context.Context, b *correlate.Batch, live *liveA
 	return w.appendSightings(ctx, at, b.Sightings, live)
 }
 
+// supersede says which revisions the new ones follow. Alerts of which an old
+// revision came again or late are left to [writer.reorder].
+func (w *writer) supersede(ctx context.Context, live *liveAlerts) error {
+	var ask []ingest.Fingerprint
+	for fp, st := range w.staged.alerts {
+		if st.again {
+			continue
+		}
+		if old := live.firing[fp]; old != 0 { // only the writer changes it, so no lock
+			w.staged.follow(old, st.first)
+		} else {
+			ask = append(ask, fp)
+		}
+	}
+	newest, err := w.newestOf(ctx, ask)
+	if err != nil {
+		return err
+	}
+	for fp, old := range newest {
+		w.staged.follow(old, w.staged.alerts[fp].first)
+	}
+	slices.SortFunc(w.staged.follows, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	for _, pair := range w.staged.follows {
+		w.superseded.args = append(w.superseded.args, pair[0], pair[1])
+		if err := w.superseded.added(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reorder lines up the revisions of an alert of which one came again or late,
+// after all are stored: what is stored decides.
+func (w *writer) reorder(ctx context.Context, fp ingest.Fingerprint) (st stagedAlert, err error) {
+	var numbers []int64
+	err = eachTraceOf(ctx, w.conn, []int64{signed(fp)}, func(t trace) {
+		if t.kind() == traceAlert {
+			numbers = append(numbers, t.number())
+		}
+	})
+	if err != nil {
+		return st, err
+	}
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		var firing bool
+		err := w.firingAt.QueryRowContext(ctx, n).Scan(&firing)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // deleted, the retention is over
+		}
+		if err == nil && st.revision != 0 {
+			_, err = w.superseded.one.ExecContext(ctx, st.revision, n)
+		}
+		if err != nil {
+			return st, err
+		}
+		st.revision, st.firing = n, firing
+	}
+	return st, nil
+}
+
 // markFiring brings the list of firing alerts up to date.
 func (w *writer) markFiring(ctx context.Context, live *liveAlerts) error {
 	for fp, st := range w.staged.alerts {
-		old := live.firing[fp] // only the writer changes it, so no lock
-		if st.revision <= w.alertRevision {
-			// An old revision came again or late: what is stored decides.
-			err := w.newest.QueryRowContext(ctx, signed(fp)).Scan(&st.revision, &st.firing)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		old := live.firing[fp]
+		if st.again {
+			var err error
+			if st, err = w.reorder(ctx, fp); err != nil {
 				return err
 			}
 			w.staged.alerts[fp] = st
@@ -299,29 +347,38 @@ type staged struct {
 	alertRevision, revision, eventSeq int64
 	checkpoint                        bool
 	dropped                           []ingest.Fingerprint
+	follows                           [][2]int64 // revisions and their successors
 	at                                int64
 	bytes                             int
 }
 
 type stagedAlert struct {
-	revision int64
-	firing   bool
+	first, revision int64 // lowest and highest in the batch
+	firing          bool
+	again           bool // one of them came again or late
 }
 
 func (st *staged) reset() {
 	clear(st.alerts)
-	*st = staged{alerts: st.alerts, dropped: st.dropped[:0]}
+	*st = staged{alerts: st.alerts, dropped: st.dropped[:0], follows: st.follows[:0]}
 }
 
-func (st *staged) alert(a *ingest.Alert) {
+// follow says that a revision of an alert has a newer one.
+func (st *staged) follow(old, by int64) { st.follows = append(st.follows, [2]int64{old, by}) }
+
+// alert notes a revision; stored is the highest there was before the batch.
+func (st *staged) alert(a *ingest.Alert, stored int64) {
 	if st.alerts == nil {
 		st.alerts = map[ingest.Fingerprint]stagedAlert{}
 	}
-	old := st.alerts[a.Fingerprint]
-	// Of several in one batch the highest counts; a mark at or below the
-	// highest stored says that the table has to be asked.
-	if a.Revision >= old.revision {
-		st.alerts[a.Fingerprint] = stagedAlert{a.Revision, a.Status == ingest.Firing}
+	next := stagedAlert{first: a.Revision, revision: a.Revision, firing: a.Status == ingest.Firing, again: a.Revision <= stored}
+	if old, ok := st.alerts[a.Fingerprint]; ok {
+		next.first = old.first
+		next.again = next.again || old.again || a.Revision <= old.revision
+		if !next.again {
+			st.follow(old.revision, a.Revision)
+		}
 	}
+	st.alerts[a.Fingerprint] = next
 	st.alertRevision = max(st.alertRevision, a.Revision)
 }

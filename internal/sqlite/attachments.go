@@ -25,8 +25,12 @@ func (s *Store) Attachments(ctx context.Context, q correlate.AttachmentQuery) (i
 	var w where
 	from := "attachments a INDEXED BY attachments_incident"
 	if q.Fingerprint != 0 && q.Incident == "" {
-		from = "by_fingerprint t CROSS JOIN attachments a ON a.revision = t.number"
-		w.add("t.fingerprint = ? AND t.kind = 2", signed(q.Fingerprint))
+		revisions, err := traced(ctx, s.readDB, traceAttachment, q.Fingerprint)
+		if err != nil {
+			return nil, "", err
+		}
+		from = "json_each(?) j CROSS JOIN attachments a ON a.revision = j.value"
+		w.args = append(w.args, revisions)
 	}
 	if q.Incident != "" {
 		w.add("a.incident = ?", q.Incident)

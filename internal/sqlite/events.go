@@ -28,8 +28,12 @@ func (s *Store) Events(ctx context.Context, q correlate.EventQuery) (items []ing
 		w.add("e.kind = ?", string(q.Kind))
 	}
 	if q.Fingerprint != 0 {
-		from = "by_fingerprint t CROSS JOIN events e ON e.seq = t.number"
-		w.add("t.fingerprint = ? AND t.kind = 0", signed(q.Fingerprint))
+		numbers, err := traced(ctx, s.readDB, traceEvent, q.Fingerprint)
+		if err != nil {
+			return nil, "", err
+		}
+		from = "events e"
+		w.add("e.seq IN (SELECT value FROM json_each(?))", numbers)
 	}
 	if q.Source != "" {
 		w.add("e.source = ?", q.Source)

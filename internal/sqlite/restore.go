@@ -155,25 +155,23 @@ func (r *restoring) alerts(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	return r.s.each(ctx, conn, `SELECT `+alertColumns+` FROM alerts a INDEXED BY alerts_ended`+alertJoins+
-		`WHERE a.firing = 0 AND a.decided_at > ? AND NOT EXISTS (SELECT 1 FROM by_fingerprint t
-			WHERE t.fingerprint = a.fingerprint AND t.kind = 1 AND t.number > a.revision)`, []any{r.cutoff}, r.take)
+		`WHERE a.firing = 0 AND a.decided_at > ? AND NOT EXISTS (SELECT 1 FROM superseded n WHERE n.revision = a.revision)`, []any{r.cutoff}, r.take)
 }
 
 // named reads the alerts that attachments name and alerts did not find.
 func (r *restoring) named(ctx context.Context) error {
-	st, err := r.conn.PrepareContext(ctx, newestAlert)
+	var fps []ingest.Fingerprint
+	for i := range r.st.Attachments {
+		if fp := r.st.Attachments[i].Fingerprint; !r.known[fp] {
+			fps = append(fps, fp)
+		}
+	}
+	revisions, err := traced(ctx, r.conn, traceAlert, fps...)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	for i := range r.st.Attachments {
-		fp := r.st.Attachments[i].Fingerprint
-		if r.known[fp] {
-			continue
-		}
-		if err := r.s.each(ctx, stmtQuerier{st}, "", []any{signed(fp)}, r.take); err != nil {
-			return err
-		}
+	if err := r.s.each(ctx, r.conn, newestAlerts, []any{revisions}, r.take); err != nil {
+		return err
 	}
 	slices.SortFunc(r.st.Alerts, func(a, b ingest.Alert) int { return cmp.Compare(a.Revision, b.Revision) })
 	return nil

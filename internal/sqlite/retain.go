@@ -42,6 +42,11 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (deleted int64, err e
 		}
 	}()
 	for _, p := range retentions {
+		if p.table == "alerts" {
+			if err := s.nameOld(ctx, cut); err != nil {
+				return deleted, fmt.Errorf("list old attachments: %w", err)
+			}
+		}
 		n, err := s.retain(ctx, p, cut)
 		deleted += n
 		if err != nil {
@@ -49,18 +54,76 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (deleted int64, err e
 		}
 	}
 	err = s.update(ctx, opRetain, func() error {
-		for _, query := range []string{
-			`DELETE FROM ticks WHERE at < (SELECT at FROM state) - ?`,
-			`DELETE FROM last_sightings WHERE last_seen < (SELECT at FROM state) - ? AND NOT EXISTS (
-				SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = last_sightings.fingerprint AND t.kind = 1)`,
+		for query, arg := range map[string]any{
+			`DELETE FROM ticks WHERE at < (SELECT at FROM state) - ?`: ticksKept.Microseconds(),
+			// Of an alert that was revised since then they say nothing more.
+			`DELETE FROM last_sightings WHERE last_seen < ? AND fingerprint NOT IN (SELECT fingerprint FROM named)`: cut,
 		} {
-			if _, err := s.w.conn.ExecContext(ctx, query, ticksKept.Microseconds()); err != nil {
+			if _, err := s.w.conn.ExecContext(ctx, query, arg); err != nil {
 				return err
 			}
 		}
-		return nil
+		if _, err := s.w.conn.ExecContext(ctx, `DELETE FROM named`); err != nil {
+			return err
+		}
+		return s.w.retainTraces(ctx, cut)
 	})
 	return deleted, err
+}
+
+// nameOld lists the alerts that old attachments still name.
+func (s *Store) nameOld(ctx context.Context, cut int64) error {
+	return s.update(ctx, opRetain, func() error {
+		if _, err := s.w.conn.ExecContext(ctx, `DELETE FROM named`); err != nil {
+			return err
+		}
+		_, err := s.w.conn.ExecContext(ctx, `INSERT OR IGNORE INTO named SELECT fingerprint FROM attachments
+			WHERE revision < coalesce((SELECT revision FROM attachments WHERE at >= ? ORDER BY revision LIMIT 1), 1 << 62)`, cut)
+		return err
+	})
+}
+
+// retainTraces goes through the runs in which all is old, drops the traces of
+// deleted records and puts the rest into a run of today, which is not looked
+// at again until it is old.
+func (w *writer) retainTraces(ctx context.Context, cut int64) error {
+	runs, _, err := w.runsOf(ctx, `SELECT n, at FROM runs WHERE at < ?`, cut)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	var bounds [3]int64
+	kept := map[[2]int64]bool{}
+	for kind, table := range []string{traceEvent: "events", traceAlert: "alerts", traceAttachment: "attachments"} {
+		bound := `SELECT coalesce((SELECT rowid FROM ` + table + ` WHERE at >= ? ORDER BY rowid LIMIT 1), 1 << 62)`
+		if err := w.conn.QueryRowContext(ctx, bound, cut).Scan(&bounds[kind]); err != nil {
+			return err
+		}
+		rows, err := w.conn.QueryContext(ctx, `SELECT rowid FROM `+table+` WHERE rowid < ?`, bounds[kind])
+		if err != nil {
+			return err
+		}
+		err = func() error {
+			defer rows.Close()
+			for rows.Next() {
+				var n int64
+				if err := rows.Scan(&n); err != nil {
+					return err
+				}
+				kept[[2]int64{int64(kind), n}] = true
+			}
+			return rows.Err()
+		}()
+		if err != nil {
+			return err
+		}
+	}
+	var now int64
+	if err := w.conn.QueryRowContext(ctx, `SELECT at FROM state`).Scan(&now); err != nil {
+		return err
+	}
+	return w.rewriteRuns(ctx, runs, now, func(t trace) bool {
+		return t.number() >= bounds[t.kind()] || kept[[2]int64{int64(t.kind()), t.number()}]
+	})
 }
 
 // purge says what of a table may go. Rows are visited by ascending key.
@@ -88,10 +151,9 @@ var retentions = []purge{
 			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 'pending' AND d.incident = r.id)`,
 		with: `DELETE FROM incidents_latest WHERE id = ? AND revision = ?`,
 	}, {
-		table: "attachments", key: "revision", parts: "fingerprint, revision",
+		table: "attachments", key: "revision", parts: "revision, revision",
 		old:   `r.at < ?1`,
 		spare: `NOT EXISTS (SELECT 1 FROM incidents_latest l WHERE l.id = r.incident)`,
-		with:  `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 2 AND number = ?`,
 	}, {
 		table: "links", key: "revision", parts: "revision, revision",
 		old: `r.at < ?1`,
@@ -99,18 +161,17 @@ var retentions = []purge{
 				AND n.revision > r.revision)
 			OR r."from" LIKE 'incident:%' AND NOT EXISTS (SELECT 1 FROM incidents_latest l WHERE 'incident:' || l.id = r."from"))`,
 	}, {
-		table: "alerts", key: "revision", parts: "fingerprint, revision",
+		table: "alerts", key: "revision", parts: "revision, at",
 		old: `r.at < ?1`,
 		spare: `r.revision NOT IN (SELECT revision FROM firing) AND (
-			EXISTS (SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = r.fingerprint AND t.kind = 1 AND t.number > r.revision)
-			OR NOT EXISTS (SELECT 1 FROM by_fingerprint t WHERE t.fingerprint = r.fingerprint AND t.kind = 2))`,
-		with: `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 1 AND number = ?`,
+			EXISTS (SELECT 1 FROM superseded n WHERE n.revision = r.revision)
+			OR NOT EXISTS (SELECT 1 FROM named n WHERE n.fingerprint = r.fingerprint))`,
+		with: `DELETE FROM superseded WHERE revision = ?1`,
 	}, {
-		table: "events", key: "seq", parts: "fingerprint, seq",
+		table: "events", key: "seq", parts: "seq, seq",
 		old: `r.at < ?1`,
-		spare: `NOT EXISTS (SELECT 1 FROM by_fingerprint t CROSS JOIN alerts a ON a.revision = t.number
-			WHERE t.fingerprint = r.fingerprint AND t.kind = 1 AND a.event_seq = r.seq)`,
-		with: `DELETE FROM by_fingerprint WHERE fingerprint = ? AND kind = 0 AND number = ?`,
+		spare: `NOT EXISTS (SELECT 1 FROM alerts a WHERE a.revision = r.alert)
+			AND NOT EXISTS (SELECT 1 FROM alerts a INDEXED BY alerts_reused WHERE a.flags & 8 AND a.event_seq = r.seq)`,
 	},
 }
 

@@ -17,12 +17,27 @@ import (
 func rows(t *testing.T, s *Store) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "by_fingerprint", "ticks"} {
+	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "ticks", "superseded", "named"} {
 		n := 0
 		if err := s.readDB.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		out[table] = n
+	}
+	chunks, err := s.readDB.Query("SELECT first, body FROM traces")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chunks.Close()
+	for chunks.Next() {
+		var first int64
+		var body []byte
+		if err := chunks.Scan(&first, &body); err != nil {
+			t.Fatal(err)
+		}
+		if err := eachTrace(first, body, func(trace) bool { out["traces"]++; return true }); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out
 }
@@ -91,7 +106,7 @@ func TestRetain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"events": 5, "alerts": 5, "attachments": 4, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "by_fingerprint": 14, "ticks": 1}
+	want := map[string]int{"events": 5, "alerts": 5, "attachments": 4, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "ticks": 1, "superseded": 0, "named": 0, "traces": 14}
 	if d := cmp.Diff(want, rows(t, s)); d != "" {
 		t.Errorf("kept (-want +got):\n%s", d)
 	}
@@ -150,7 +165,7 @@ func TestRetainMuch(t *testing.T) {
 		t.Errorf("deleted %d, error %v", n, err)
 	}
 	got := rows(t, s)
-	if got["alerts"] != 200 || got["events"] != 200 || got["attachments"] != 200 || got["by_fingerprint"] != 600 {
+	if got["alerts"] != 200 || got["events"] != 200 || got["attachments"] != 200 || got["traces"] != 600 {
 		t.Errorf("left: %v", got)
 	}
 	if err := s.Close(); err != nil {

@@ -110,7 +110,11 @@ func (w *writer) publish(live *liveAlerts) {
 		s := &st.sights[i]
 		live.sights[s.Fingerprint] = sighting{micros(s.LastSeen), micros(s.ExpiresAt), s.Count, st.alertRevision}
 	}
-	w.alertRevision = st.alertRevision
+	w.alertRevision, w.eventSeq = st.alertRevision, max(w.eventSeq, st.eventSeq)
+	for i := range w.tracing {
+		w.seen.add(w.tracing[i].fp)
+	}
+	w.tracing = w.tracing[:0]
 	w.deltaBytes += st.bytes
 	if st.checkpoint {
 		w.deltaBytes, w.checkpointAt = 0, st.at

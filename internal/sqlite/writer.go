@@ -64,15 +64,16 @@ func (in *inserter) close() error { return errors.Join(in.many.Close(), in.one.C
 type writer struct {
 	conn *sql.Conn
 
-	events, alerts, attachments, traces, firing, incidents *inserter
-	links, cis, relations, deliveries                      *inserter
-	inserters                                              []*inserter
+	events, alerts, attachments, traces, superseded, firing, incidents *inserter
+	links, cis, relations, deliveries                                  *inserter
+	inserters                                                          []*inserter
 
-	unfire, tick, counts, latest, state, newest, sightings *sql.Stmt
-	stmts                                                  []*sql.Stmt
+	unfire, tick, counts, latest, state, sightings, firingAt, fullClass, chunkAfter *sql.Stmt
+	stmts                                                                           []*sql.Stmt
 
 	// alertRevision is the highest stored; an alert above it is surely new.
 	alertRevision int64
+	eventSeq      int64 // highest stored
 	// sightingRow, checkpointAt and deltaBytes describe the log of sightings.
 	checkpointAt int64
 	deltaBytes   int
@@ -81,10 +82,12 @@ type writer struct {
 	staged  staged
 	packing []byte
 	tracing []trace
+	madeOf  map[int64]int64 // revisions of the batch by event; below 0 where the event's row may not say so
+	seen    seen
 }
 
 func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
-	w := &writer{conn: conn}
+	w := &writer{conn: conn, madeOf: map[int64]int64{}}
 	var errs []error
 	insert := func(into string, width int) *inserter {
 		in, err := newInserter(ctx, conn, into, width)
@@ -98,10 +101,11 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 		w.stmts = append(w.stmts, st)
 		return st
 	}
-	w.events = insert(`INSERT OR IGNORE INTO events (seq, at, kind, source, fingerprint, body, raw)`, 7)
+	w.events = insert(`INSERT OR IGNORE INTO events (seq, at, kind, source, fingerprint, alert, body, raw)`, 8)
 	w.alerts = insert(`INSERT OR IGNORE INTO alerts (revision, at, fingerprint, firing, starts_at, decided_at, severity, flags, source, ci, incident, event_seq, body)`, 13)
 	w.attachments = insert(`INSERT OR IGNORE INTO attachments (revision, at, fingerprint, detached, incident, ci, body)`, 7)
-	w.traces = insert(`INSERT OR IGNORE INTO by_fingerprint (fingerprint, kind, number)`, 3)
+	w.traces = insert(`INSERT INTO traces (run, first, body)`, 3)
+	w.superseded = insert(`INSERT OR REPLACE INTO superseded (revision, by)`, 2)
 	w.firing = insert(`INSERT OR IGNORE INTO firing (revision, fingerprint)`, 2)
 	w.incidents = insert(`INSERT OR IGNORE INTO incidents (id, revision, at, body)`, 4)
 	w.links = insert(`INSERT OR IGNORE INTO links (revision, at, "from", "to", kind, by, removed)`, 7)
@@ -119,14 +123,18 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 		closed_at = excluded.closed_at, status = excluded.status, severity = excluded.severity, priority = excluded.priority,
 		assignee = excluded.assignee, merged_into = excluded.merged_into, title = excluded.title WHERE excluded.revision > revision`)
 	w.state = prepare(`UPDATE state SET at = max(at, ?), event_seq = max(event_seq, ?), revision = max(revision, ?)`)
-	w.newest = prepare(`SELECT a.revision, a.firing FROM by_fingerprint t JOIN alerts a ON a.revision = t.number
-		WHERE t.fingerprint = ? AND t.kind = 1 ORDER BY t.number DESC LIMIT 1`)
+	w.firingAt = prepare(`SELECT firing FROM alerts WHERE revision = ?`)
+	w.fullClass = prepare(`SELECT class FROM runs WHERE class < ? GROUP BY class HAVING count(*) >= ? ORDER BY class LIMIT 1`)
+	w.chunkAfter = prepare(`SELECT first, body FROM traces WHERE run = ? AND first >= ? ORDER BY first LIMIT 1`)
 	w.sightings = prepare(`INSERT INTO sightings (kind, at, revision, body) VALUES (?, ?, ?, ?)`)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	err := conn.QueryRowContext(ctx, `SELECT coalesce(max(revision), 0) FROM alerts`).Scan(&w.alertRevision)
-	return w, err
+	const highest = `SELECT (SELECT coalesce(max(revision), 0) FROM alerts), (SELECT coalesce(max(seq), 0) FROM events)`
+	if err := conn.QueryRowContext(ctx, highest).Scan(&w.alertRevision, &w.eventSeq); err != nil {
+		return nil, err
+	}
+	return w, w.loadSeen(ctx, 0)
 }
 
 // discard forgets what a failed transaction has left.

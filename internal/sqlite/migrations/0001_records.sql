@@ -29,6 +29,7 @@ CREATE TABLE events (
     kind        TEXT NOT NULL,
     source      TEXT NOT NULL,
     fingerprint INTEGER NOT NULL,
+    alert       INTEGER NOT NULL, -- the revision made of it at once, or 0
     body        BLOB NOT NULL,
     raw         BLOB -- the payload as sent; any bytes, so not part of the JSON
 );
@@ -44,7 +45,7 @@ CREATE TABLE alerts (
     starts_at   INTEGER NOT NULL,
     decided_at  INTEGER NOT NULL,
     severity    INTEGER NOT NULL,
-    flags       INTEGER NOT NULL, -- 1 suppressed, 2 bound to no CI, 4 ambiguous
+    flags       INTEGER NOT NULL, -- 1 suppressed, 2 bound to no CI, 4 ambiguous, 8 of an older event
     source      TEXT NOT NULL,
     ci          TEXT NOT NULL,
     incident    TEXT NOT NULL,
@@ -53,6 +54,14 @@ CREATE TABLE alerts (
 );
 CREATE INDEX alerts_ended ON alerts (decided_at) WHERE firing = 0;
 CREATE INDEX alerts_incident ON alerts (incident) WHERE incident <> '';
+CREATE INDEX alerts_ci ON alerts (ci) WHERE ci <> '';
+CREATE INDEX alerts_reused ON alerts (event_seq) WHERE flags & 8;
+
+-- Which revision follows another of the same alert. One with none is the newest.
+CREATE TABLE superseded (
+    revision INTEGER PRIMARY KEY,
+    by       INTEGER NOT NULL
+);
 
 -- The newest revisions of the alerts that fire. Keyed by revision and not by
 -- fingerprint, so that it grows at its end.
@@ -73,15 +82,22 @@ CREATE TABLE attachments (
 CREATE INDEX attachments_incident ON attachments (incident, fingerprint);
 CREATE INDEX attachments_ci ON attachments (ci, incident) WHERE ci <> '';
 
--- All that a fingerprint has: 0 events, 1 alert revisions, 2 attachments. One
--- tree instead of an index on each table, because a random key costs a page
--- each: the three entries of a new alert share theirs.
-CREATE TABLE by_fingerprint (
-    fingerprint INTEGER NOT NULL,
-    kind        INTEGER NOT NULL,
-    number      INTEGER NOT NULL,
-    PRIMARY KEY (fingerprint, kind, number)
+-- What a fingerprint has, in sorted runs: see traces.go. at is the newest
+-- batch in a run.
+CREATE TABLE runs (
+    n     INTEGER PRIMARY KEY,
+    class INTEGER NOT NULL,
+    at    INTEGER NOT NULL
+);
+CREATE TABLE traces (
+    run   INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    body  BLOB NOT NULL,
+    PRIMARY KEY (run, first)
 ) WITHOUT ROWID;
+
+-- Used within Store.Retain only: fingerprints with old attachments that stay.
+CREATE TABLE named (fingerprint INTEGER PRIMARY KEY);
 
 -- Re-sends. kind 0 is what one batch brought, kind 1 a checkpoint: all
 -- re-sends still of interest, after which older rows are deleted. They belong
