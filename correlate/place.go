@@ -1,0 +1,109 @@
+package correlate
+
+import (
+	"fmt"
+	"slices"
+)
+
+// correlate finds the place of an alert that begins to fire: suppressed with
+// a reason, or in exactly one incident.
+func (e *Engine) correlate(a *alert) {
+	if w := e.watchdogOf(e.view(a).labels); w != nil {
+		a.suppression = suppressedWatchdog
+		e.watchdogBack(a)
+		return
+	}
+	if inc := a.incident; inc != nil {
+		if e.again(inc, a) {
+			return
+		}
+		e.leave(inc, a)
+	}
+	if a.flapping() {
+		a.suppression = suppressedFlapping
+		return
+	}
+	cands := e.candidates(a)
+	if len(cands) > 0 && cands[0].score() >= e.cfg.Threshold {
+		best := cands[0].place.inc
+		ev := e.evidence(a, &cands[0], cands)
+		var join []*incident
+		for i := 1; i < len(cands); i++ {
+			if c := &cands[i]; c.score() >= e.cfg.MergeThreshold && cands[0].score() >= e.cfg.MergeThreshold && !apart(best, c.place.inc) {
+				join = append(join, c.place.inc)
+			}
+		}
+		e.attach(best, a, self, ev)
+		best.joined++
+		if len(join) > 0 {
+			e.mergeFound(best, join, a)
+		}
+		return
+	}
+	e.open(a, cands)
+}
+
+// again handles an alert that fires once more while it is in an incident. It
+// says whether that is where it belongs.
+func (e *Engine) again(inc *incident, a *alert) bool {
+	switch {
+	case inc.rec.Status.Active():
+	case inc.rec.Status == Resolved && !a.flapping():
+		e.reopen(inc, self, "%s fires again %s after the resolution", e.nameOf(a), roundGap(timeOf(e.now).Sub(inc.rec.ResolvedAt)))
+	default:
+		return false
+	}
+	inc.back++
+	inc.rec.HeldOpen = false
+	e.touch(inc)
+	e.attachment(inc, a, self, Evidence{
+		Sentence: "Fires again while its incident is not closed: one intermittent fault, one incident.",
+		Score:    e.cfg.Threshold, Threshold: e.cfg.Threshold, Model: Model,
+		Parts: []Part{{"history", e.cfg.Threshold, "the same alert"}},
+	})
+	return true
+}
+
+// attach makes an alert a member and records why.
+func (e *Engine) attach(inc *incident, a *alert, by string, ev Evidence) {
+	e.enter(inc, a)
+	a.suppression = notSuppressed
+	e.reviseAlert(a)
+	e.touch(inc)
+	e.attachment(inc, a, by, ev)
+}
+
+func (e *Engine) attachment(inc *incident, a *alert, by string, ev Evidence) {
+	e.revision++
+	at := Attachment{Revision: e.revision, At: timeOf(e.now), Incident: inc.rec.ID, Fingerprint: a.fp,
+		StartsAt: timeOf(a.startsAt), By: by, Evidence: ev}
+	if a.ci != unbound {
+		at.CI = e.estate.At(a.ci).ID
+	}
+	e.out.Attachments = append(e.out.Attachments, at)
+}
+
+// open starts an incident with an alert that fits nowhere.
+func (e *Engine) open(a *alert, cands []candidate) {
+	ev := Evidence{Threshold: e.cfg.Threshold, Model: Model, Sentence: "Opened the incident: no open incident is near it."}
+	if len(cands) > 0 {
+		ev.Sentence = fmt.Sprintf("Opened the incident: the nearest, %s, scores %d of the %d points needed.",
+			cands[0].place.inc.rec.ID, cands[0].score(), e.cfg.Threshold)
+		for _, c := range cands[:min(len(cands), maxRunnersUp)] {
+			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), fmt.Sprintf("below the threshold of %d", e.cfg.Threshold)})
+		}
+	}
+	inc := e.newIncident(a)
+	e.attach(inc, a, self, ev)
+	e.note(inc, EntryOpened, self, "Opened by %s", e.nameOf(a))
+}
+
+func (e *Engine) newIncident(a *alert) *incident {
+	inc := newIncident(Incident{ID: e.newID(a), Status: Open, OpenedAt: timeOf(e.now), Sources: []string{}, Causes: []Cause{}})
+	e.incidents[inc.rec.ID] = inc
+	return inc
+}
+
+func apart(a, b *incident) bool {
+	return slices.Contains(a.rec.Apart, b.rec.ID) || slices.Contains(b.rec.Apart, a.rec.ID)
+}
