@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -25,6 +26,24 @@ func BenchmarkProto(b *testing.B) {
 		}
 		if got := decode(l, Options{}, false); len(got.Events) != 100 {
 			b.Fatalf("%d events, want 100", len(got.Events))
+		}
+	}
+}
+
+// BenchmarkSalvage decodes batches of a thousand records in JSON of which one is broken.
+func BenchmarkSalvage(b *testing.B) {
+	fill := make([]func(plog.LogRecord), 999)
+	for i := range fill {
+		fill[i] = record(plog.SeverityNumberError, "dial 10.0.0.7:5432: timeout after 3.5 s")
+	}
+	body := asJSON(b, logs(kubernetes, fill...))
+	body = bytes.Replace(body, []byte(`"logRecords":[`), []byte(`"logRecords":[{"traceId":"zz"},`), 1)
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		req, err := unmarshalJSON(body)
+		if err != nil || req.LogRecordCount() != 999 || len(req.broken) != 1 {
+			b.Fatalf("%d records, %v broken: %v", req.LogRecordCount(), req.broken, err)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -33,42 +32,39 @@ var errBelow = errors.New("log record below the minimum severity and without an 
 // encoding is one of the two of the protocol.
 type encoding struct {
 	media     string
-	unmarshal func([]byte) (plog.Logs, error)
+	unmarshal func([]byte) (request, error)
 	status    func(code int32, message string) []byte
 	response  func(rejected int64, message string) []byte
 }
 
-func unmarshalProto(body []byte) (plog.Logs, error) {
+// unmarshalProto takes a message whole or not at all: a break in protobuf is
+// one of lengths, after which nothing is known to begin where it seems to, so
+// its records are not decoded one by one as those in JSON are.
+func unmarshalProto(body []byte) (request, error) {
 	if err := checkDepth(body); err != nil {
-		return plog.Logs{}, err
+		return request{}, err
 	}
-	return (&plog.ProtoUnmarshaler{}).UnmarshalLogs(body)
-}
-
-func unmarshalJSON(body []byte) (plog.Logs, error) {
-	// The decoder of pdata takes what is no JSON, such as a body that goes on
-	// after its end. A text that is not UTF-8 spoils one record, not all.
-	v := jsontext.Value(body)
-	if v.Kind() != '{' {
-		return plog.Logs{}, errors.New("body: want an object with resourceLogs")
-	}
-	if !v.IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) {
-		return plog.Logs{}, errors.New("body: not valid JSON, or cut off")
-	}
-	return (&plog.JSONUnmarshaler{}).UnmarshalLogs(body)
+	logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(body)
+	return request{Logs: logs}, err
 }
 
 // decode makes alerts of records. Places count the records through all
-// resources and scopes.
-func decode(logs plog.Logs, opt Options, keepRaw bool) *httpdoor.Batch {
+// resources and scopes, the broken ones included.
+func decode(req request, opt Options, keepRaw bool) *httpdoor.Batch {
 	b := new(httpdoor.Batch)
 	least := cmp.Or(opt.MinSeverity, defaultMinSeverity)
 	words := ingest.DefaultSeverities()
 	place := 0
-	for _, rl := range logs.ResourceLogs().All() {
+	rejectBroken := func() {
+		for ; req.broken[place] != nil; place++ {
+			b.Reject(place, ingest.ReasonMalformed, req.broken[place])
+		}
+	}
+	for _, rl := range req.ResourceLogs().All() {
 		resource := resourceLabels(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
+				rejectBroken()
 				if number := severityNumber(rec, words); number < least && rec.EventName() == "" {
 					b.Reject(place, ingest.ReasonUnsupported, errBelow)
 				} else {
@@ -82,6 +78,7 @@ func decode(logs plog.Logs, opt Options, keepRaw bool) *httpdoor.Batch {
 			}
 		}
 	}
+	rejectBroken()
 	return b
 }
 

@@ -6,7 +6,9 @@
 // answer is a full success, and we say in our accounts that it was unsupported,
 // so that received = stored + deduplicated + rejected holds here too. Records
 // with an impossible content are refused, and the sender is told by
-// partialSuccess, after which, by the protocol, it does not send them again.
+// partialSuccess, after which, by the protocol, it does not send them again. In
+// JSON that includes records that cannot be read at all, such as one with half a
+// trace ID: those beside it are taken.
 //
 // A log has no end, so such an alert resolves by its timeout, unless the record
 // has the attribute alert.status with the value resolved.

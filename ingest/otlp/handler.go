@@ -31,13 +31,13 @@ func Handler(door *httpdoor.Door, opt Options) http.Handler {
 			refuse(door, w, r, refusal{source, enc, err})
 			return
 		}
-		logs, err := enc.unmarshal(body)
+		req, err := enc.unmarshal(body)
 		release() // what was unmarshalled holds copies
 		if err != nil {
 			refuse(door, w, r, refusal{source, enc, err})
 			return
 		}
-		b := decode(logs, opt, door.KeepsRaw(source) || opt.KeepRaw != nil && opt.KeepRaw(source))
+		b := decode(req, opt, door.KeepsRaw(source) || opt.KeepRaw != nil && opt.KeepRaw(source))
 		capture := &unavailable{ResponseWriter: w}
 		rejections, ok := door.ReceiveBatch(capture, r, source, b)
 		if !ok {

@@ -156,7 +156,7 @@ func TestWhichRecords(t *testing.T) {
 	}
 	f := func(fill func(plog.LogRecord), opt Options, want string) {
 		t.Helper()
-		b := decode(logs(nil, fill), opt, false)
+		b := decode(request{Logs: logs(nil, fill)}, opt, false)
 		got := "left"
 		if len(b.Events) == 1 {
 			got = b.Events[0].Severity.String()
@@ -263,7 +263,7 @@ func TestGzipAndRaw(t *testing.T) {
 	z := gzip.NewWriter(&b)
 	z.Write(proto(t, logs(kubernetes, record(plog.SeverityNumberError, "x"))))
 	z.Close()
-	e := decode(logs(kubernetes, record(plog.SeverityNumberError, "x")), Options{}, true).Events[0]
+	e := decode(request{Logs: logs(kubernetes, record(plog.SeverityNumberError, "x"))}, Options{}, true).Events[0]
 	if !bytes.Contains(e.Raw, []byte("process.pid")) {
 		t.Errorf("raw %s", e.Raw)
 	}
@@ -339,15 +339,58 @@ func FuzzProto(f *testing.F) {
 	})
 }
 
+// TestBrokenRecords: records in JSON that cannot be read are refused by their
+// place, and those beside them are taken within their own resource and scope.
+func TestBrokenRecords(t *testing.T) {
+	good := func(name string) string { return `{"eventName":"` + name + `"}` }
+	res := func(service, rest string) string {
+		return `{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"` + service + `"}}]},` + rest + `}`
+	}
+	f := func(resources, events, rejected string) {
+		t.Helper()
+		r := new(receiver)
+		w := post(r, Options{}, "application/json", []byte(`{"resourceLogs":[`+resources+`]}`))
+		var got, bad []string
+		for _, e := range r.events {
+			got = append(got, e.Labels.Get("service")+"/"+e.Name())
+		}
+		for _, x := range r.rejected {
+			bad = append(bad, fmt.Sprintf("%d:%s", x.Index, x.Reason))
+			if !strings.Contains(w.Body.String(), fmt.Sprintf("event %d: ", x.Index)) {
+				t.Errorf("%s: the sender is not told of record %d: %s", resources, x.Index, w.Body)
+			}
+		}
+		if w.Code != http.StatusOK || strings.Join(got, " ") != events || strings.Join(bad, " ") != rejected {
+			t.Errorf("%s: %d, events %q, rejected %q; want %q, %q", resources, w.Code, got, bad, events, rejected)
+		}
+	}
+	const zz, number, seven = `{"eventName":"zz","traceId":"zz"}`, `{"eventName":"n","timeUnixNano":"soon"}`, `7`
+	f(res("a", `"scopeLogs":[{"logRecords":[`+good("x")+`,`+zz+`,`+good("y")+`]}]`), "a/x a/y", "1:malformed")
+	f(res("a", `"scopeLogs":[{"logRecords":[`+zz+`]},{"scope":{"name":"s"},"logRecords":[`+number+`,`+good("y")+`]}]`)+`,`+
+		res("b", `"scopeLogs":[{"logRecords":[`+good("z")+`,`+seven+`]}]`), "a/y b/z", "0:malformed 1:malformed 4:malformed")
+	// What is wrong above records is wrong with each of them.
+	f(`{"resource":7,"scopeLogs":[{"logRecords":[`+good("x")+`,`+good("y")+`]}]},`+res("b", `"scopeLogs":[{"logRecords":[`+good("z")+`]}]`), "b/z", "0:malformed 1:malformed")
+	f(res("a", `"scopeLogs":[{"scope":7,"logRecords":[`+good("x")+`]},{"logRecords":[`+good("y")+`]}]`), "a/y", "0:malformed")
+	f(res("a", `"scope_logs":[{"log_records":[`+zz+`,`+good("y")+`]}]`), "a/y", "0:malformed")
+
+	many := strings.Repeat(zz+",", maxBroken+1)
+	r := new(receiver)
+	w := post(r, Options{}, "application/json", []byte(`{"resourceLogs":[`+res("a", `"scopeLogs":[{"logRecords":[`+many+good("x")+`]}]`)+`]}`))
+	if w.Code != http.StatusBadRequest || len(r.events) != 0 || len(r.rejected) != 1 {
+		t.Errorf("%d broken records: %d, %d events, %d rejections; want it refused", maxBroken+1, w.Code, len(r.events), len(r.rejected))
+	}
+}
+
 func FuzzJSON(f *testing.F) {
 	f.Add(asJSON(f, logs(kubernetes, record(plog.SeverityNumberError, "x 1"))))
 	f.Add([]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"arrayValue":{"values":[{}]}},"severityNumber":21}]}]}]}`))
+	f.Add([]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"zz"},{"severityNumber":21},null,7]},{"scope":7,"log_records":[{}]}]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		l, err := unmarshalJSON(body)
 		if err != nil {
 			return
 		}
-		if b := decode(l, Options{MinSeverity: 1}, true); len(b.Events)+len(b.Rejected) != l.LogRecordCount() {
+		if b := decode(l, Options{MinSeverity: 1}, true); len(b.Events)+len(b.Rejected) != l.LogRecordCount()+len(l.broken) {
 			t.Errorf("%d events, %d rejections of %d records", len(b.Events), len(b.Rejected), l.LogRecordCount())
 		}
 	})
