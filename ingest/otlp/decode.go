@@ -17,7 +17,8 @@ import (
 // Options say which records are alerts. The zero value has the defaults.
 type Options struct {
 	// MinSeverity is the severity number from which on a record is an alert;
-	// 0 means 13, WARN. Records with an event name are alerts whatever theirs.
+	// 0 means 13, WARN. Records with an event name, or with a status in the
+	// attribute alert.status, are alerts whatever theirs.
 	MinSeverity int32
 	// KeepRaw says whether the payloads of a source are kept besides those that
 	// the door keeps anyway; nil means none.
@@ -27,7 +28,7 @@ type Options struct {
 const defaultMinSeverity = int32(plog.SeverityNumberWarn)
 
 // errBelow is why a record is left that is nobody's alert.
-var errBelow = errors.New("log record below the minimum severity and without an event name")
+var errBelow = errors.New("log record below the minimum severity and without an event name or alert.status")
 
 // encoding is one of the two of the protocol.
 type encoding struct {
@@ -65,7 +66,7 @@ func decode(req request, opt Options, keepRaw bool) *httpdoor.Batch {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, rec := range sl.LogRecords().All() {
 				rejectBroken()
-				if number := severityNumber(rec, words); number < least && rec.EventName() == "" {
+				if number := severityNumber(rec, words); number < least && rec.EventName() == "" && statusOf(rec) == "" {
 					b.Reject(place, ingest.ReasonUnsupported, errBelow)
 				} else {
 					e := decodeRecord(rec, resource, number)
@@ -120,7 +121,12 @@ func severity(number int32) (ingest.Severity, string) {
 }
 
 func decodeRecord(rec plog.LogRecord, resource ingest.Labels, number int32) ingest.Event {
-	e := ingest.Event{Kind: ingest.KindAlert, Status: ingest.Firing, StartsAt: startOf(rec)}
+	e := ingest.Event{Kind: ingest.KindAlert, Status: cmp.Or(statusOf(rec), ingest.Firing)}
+	if e.Status == ingest.Resolved {
+		e.EndsAt = startOf(rec)
+	} else {
+		e.StartsAt = startOf(rec)
+	}
 	var word string
 	e.Severity, word = severity(number)
 	e.SourceSeverity = cmp.Or(rec.SeverityText(), word)
@@ -130,7 +136,7 @@ func decodeRecord(rec plog.LogRecord, resource ingest.Labels, number int32) inge
 		// The attributes of an event are what it says. Those of a plain log
 		// record differ with every request served: kept, they would make a new
 		// row of every line of a log storm.
-		if s := scalar(v); s != "" && (rec.EventName() != "" || name == "exception.type") && name != "summary" && len(notes) < maxNotes {
+		if s := scalar(v); s != "" && (rec.EventName() != "" || name == "exception.type") && name != "summary" && name != statusAttribute && len(notes) < maxNotes {
 			notes[name] = cut(s, maxNote)
 		}
 	}
@@ -142,6 +148,26 @@ func decodeRecord(rec plog.LogRecord, resource ingest.Labels, number int32) inge
 	return e
 }
 
+// statusAttribute is how a record says that its alert fires or is over.
+const statusAttribute = "alert.status"
+
+// statusOf is what a record says of its alert's status, "" when it says nothing.
+func statusOf(rec plog.LogRecord) ingest.Status {
+	v, ok := rec.Attributes().Get(statusAttribute)
+	if !ok {
+		return ""
+	}
+	switch strings.ToLower(scalar(v)) {
+	case "resolved", "ok":
+		return ingest.Resolved
+	case "firing":
+		return ingest.Firing
+	default:
+		return ""
+	}
+}
+
+// startOf is when what the record tells of happened, zero when it does not say.
 func startOf(rec plog.LogRecord) time.Time {
 	if ts := cmp.Or(rec.Timestamp(), rec.ObservedTimestamp()); ts != 0 {
 		return ts.AsTime()

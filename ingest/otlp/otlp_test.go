@@ -179,6 +179,45 @@ func TestWhichRecords(t *testing.T) {
 	f(worded("info"), Options{}, "left")
 }
 
+// TestStatus: a record with alert.status ends the alert of the others like it.
+func TestStatus(t *testing.T) {
+	fill := func(n plog.SeverityNumber, event, status string) func(plog.LogRecord) {
+		return func(r plog.LogRecord) {
+			record(n, "disk 93 % full")(r)
+			r.SetEventName(event)
+			if status != "" {
+				r.Attributes().PutStr("alert.status", status)
+			}
+		}
+	}
+	f := func(fill, firing func(plog.LogRecord), want ingest.Status) {
+		t.Helper()
+		r := new(receiver)
+		post(r, Options{}, "application/x-protobuf", proto(t, logs(kubernetes, firing, fill)))
+		if len(r.events) != 2 {
+			t.Fatalf("%d events, rejected %v", len(r.events), r.rejected)
+		}
+		first, e := r.events[0], r.events[1]
+		at := e.StartsAt
+		if want == ingest.Resolved {
+			at = e.EndsAt
+		}
+		if e.Status != want || e.Fingerprint != first.Fingerprint || !at.Equal(now.Add(-time.Hour)) || e.Annotations.Get("alert.status") != "" {
+			t.Errorf("%s at %v, same alert: %v; want %s", e.Status, at, e.Fingerprint == first.Fingerprint, want)
+		}
+	}
+	const info, bad = plog.SeverityNumberInfo, plog.SeverityNumberError
+	f(fill(info, "disk.full", "resolved"), fill(bad, "disk.full", ""), ingest.Resolved)
+	f(fill(bad, "disk.full", "OK"), fill(bad, "disk.full", "firing"), ingest.Resolved)
+	f(fill(info, "", "resolved"), fill(bad, "", ""), ingest.Resolved)
+	f(fill(info, "", "firing"), fill(bad, "", ""), ingest.Firing)
+	f(fill(info, "disk.full", ""), fill(bad, "disk.full", ""), ingest.Firing)
+	f(fill(bad, "disk.full", "ending"), fill(bad, "disk.full", ""), ingest.Firing)
+	if b := decode(request{Logs: logs(nil, fill(info, "", "ending"))}, Options{}, false); len(b.Rejected) != 1 {
+		t.Error("a record with a word that is no status was taken for an alert")
+	}
+}
+
 // TestPartialSuccess: refused records are told, left ones are not, and both count.
 func TestPartialSuccess(t *testing.T) {
 	bomb := func(r plog.LogRecord) {
