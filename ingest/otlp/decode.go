@@ -140,6 +140,14 @@ func decodeRecord(rec plog.LogRecord, resource ingest.Labels, number int32) inge
 			notes[name] = cut(s, maxNote)
 		}
 	}
+	if rec.EventName() != "" { // and not of plain records, for the same reason
+		if id := rec.TraceID(); !id.IsEmpty() {
+			notes["trace_id"] = id.String()
+		}
+		if id := rec.SpanID(); !id.IsEmpty() {
+			notes["span_id"] = id.String()
+		}
+	}
 	name := cmp.Or(rec.EventName(), template(body), strings.ToLower(cmp.Or(e.SourceSeverity, "log"))+" without text")
 	labels := append(ingest.Labels(nil), resource...)
 	labels = bindingLabels(labels, rec.Attributes())

@@ -142,8 +142,28 @@ func TestJSONTraps(t *testing.T) {
 		t.Fatalf("%d %q", res.Code, res.Body)
 	}
 	e := r.events[0]
+	if e.Annotations.Get("trace_id") != "5b8efff798038103d269b633813fc60c" || e.Annotations.Get("span_id") != "eee19b7ec3c1b174" {
+		t.Errorf("annotations %v, want both identifiers", e.Annotations)
+	}
 	if e.Name() != "db.down" || e.Labels.Get("shard") != "9007199254740993" || !e.StartsAt.Equal(time.Unix(1795251600, 0)) || e.Annotations.Get("db") != "orders" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestPlainRecordsFold: records that differ in their trace and attributes only
+// are one alert that says nothing new, or a log storm would be a row for each line.
+func TestPlainRecordsFold(t *testing.T) {
+	fill := func(n byte) func(plog.LogRecord) {
+		return func(r plog.LogRecord) {
+			record(plog.SeverityNumberError, "no space left")(r)
+			r.SetTraceID(pcommon.TraceID{n})
+			r.SetSpanID(pcommon.SpanID{n})
+			r.Attributes().PutInt("line", int64(n))
+		}
+	}
+	b := decode(request{Logs: logs(kubernetes, fill(1), fill(2))}, Options{}, false)
+	if d := cmp.Diff(b.Events[0], b.Events[1]); d != "" {
+		t.Error(d)
 	}
 }
 
