@@ -217,6 +217,54 @@ func TestCrash(t *testing.T) {
 	c.stop(t)
 }
 
+// TestStopUnderLoad ends the server as a service manager does, with clients in
+// the middle of their work: it leaves at once, and nothing acknowledged is lost.
+func TestStopUnderLoad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := startChild(t, dir, "")
+	url := c.url
+	s, stop, ended := &sender{}, make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.run(stop, func() string { return url }) }()
+	peers.Until(t, 10*time.Second, func() error {
+		if n := len(c.alertsByName(t)); n < 500 {
+			return fmt.Errorf("only %d alerts so far", n)
+		}
+		return nil
+	})
+	c.stop(t)
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	c = startChild(t, dir, "")
+	alerts := c.alertsByName(t)
+	for name, want := range s.acked {
+		if alerts[name].Status != want {
+			t.Errorf("the alert %s is %q; acknowledged was %s", name, alerts[name].Status, want)
+		}
+	}
+	checkEvents(t, c, alerts)
+	c.stop(t)
+}
+
+// A command that is repeated because its answer was lost with the server is
+// carried out once.
+func TestRepeatedCommandOverACrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := startChild(t, dir, "")
+	mustSend(t, http.StatusOK, c.url+"/api/v2/alerts", "["+alertJSON(time.Time{}, time.Time{}, "alertname", "Down", "n", "x")+"]")
+	id := c.alertsByName(t)["x"].Incident
+	for range 2 {
+		mustSend(t, http.StatusOK, c.url+"/api/v1/incidents/"+id+"/commands", `{"command":"comment","comment":"once.","by":"ann"}`, "Idempotency-Key", "k-1")
+		c.kill()
+		c = startChild(t, dir, "")
+	}
+	checkComments(t, c, commented{"once.": id})
+	c.stop(t)
+}
+
 // checkComments looks for each acknowledged comment once, on its incident or
 // on that which it was merged into.
 func checkComments(t testing.TB, c *child, comments commented) {
