@@ -69,6 +69,19 @@ var variable = regexp.MustCompile(
 		`|\b[0-9a-fA-F]{8,}\b` + // hash, identifier
 		`|\d+(?:[.,:]\d+)*`) // number, version, IP address, clock
 
+// quoted is a text in quotes, and no apostrophe, which stands in or behind a word.
+var quoted = regexp.MustCompile(`\B'[^']+'\B|"[^"]+"`)
+
+// maskName masks a quoted name: of a user, a table, a file. Several words in
+// quotes are left, for they are what is said and not what it is said of, as in
+// msg="disk full".
+func maskName(s string) string {
+	if strings.ContainsAny(s, " \t") {
+		return s
+	}
+	return "<name>"
+}
+
 const maxTemplate = 160
 
 // template is the first line of a message without what differs from one time
@@ -77,6 +90,10 @@ func template(message string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
 	// Cut first: masking a message of megabytes only to cut it is wasted.
 	line = cut(strings.TrimSpace(line), 4*maxTemplate)
+	// In JSON the names of members and words such as the error's are in quotes too.
+	if !strings.HasPrefix(line, "{") {
+		line = quoted.ReplaceAllStringFunc(line, maskName)
+	}
 	line = variable.ReplaceAllStringFunc(line, func(s string) string {
 		switch {
 		case !strings.ContainsAny(s, "0123456789"):
