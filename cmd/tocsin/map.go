@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
+	"tocsin/ingest"
 	"tocsin/ingest/mapping"
+	"tocsin/internal/config"
 )
 
 const (
@@ -28,12 +32,14 @@ func newMapCommand() *cobra.Command {
 		Long: "Try a mapping of foreign JSON on a sample, without a server: print the events\n" +
 			"that it makes, what it rejects and why, and what of the sample it ignores, which\n" +
 			"is every value that could be left out without a difference. SAMPLE is a file, or\n" +
-			"- for standard input. Exits with 1 when anything is rejected.",
+			"- for standard input. The mapping may stand in a file of its own, under mappings,\n" +
+			"or in a configuration, whose severities and limits then hold too; its secrets are\n" +
+			"not read. Exits with 1 when anything is rejected.",
 		Example: "  tocsin map --mapping zabbix.yaml sample.json\n  curl -s https://tool.example/alerts | tocsin map --mapping tools.yaml --name tool -",
 		Args:    cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
-	f.String("mapping", "", "YAML file with the mappings")
+	f.String("mapping", "", "YAML file with the mappings, or a configuration")
 	f.String("name", "", "the mapping to try; needed when the file has several")
 	// Not MarkFlagRequired: its error says nothing of the help.
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -42,7 +48,7 @@ func newMapCommand() *cobra.Command {
 		if file == "" {
 			return usageError{errors.New("--mapping: give the YAML file with the mappings")}
 		}
-		m, err := readMapping(file, name)
+		m, opt, err := readMapping(file, name)
 		if err != nil {
 			return err
 		}
@@ -52,7 +58,7 @@ func newMapCommand() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), maxDryRun)
 		defer cancel()
-		rep := mapping.DryRun(ctx, m, sample, mapping.DryRunOptions{Now: time.Now()})
+		rep := mapping.DryRun(ctx, m, sample, mapping.DryRunOptions{Normalizer: ingest.NewNormalizer(opt), Now: time.Now()})
 		if err := render(cmd, rep, func(p *printer) { printDryRun(p, rep) }); err != nil {
 			return err
 		}
@@ -64,15 +70,20 @@ func newMapCommand() *cobra.Command {
 	return cmd
 }
 
-func readMapping(file, name string) (*mapping.Mapping, error) {
-	f, err := os.Open(file)
+// maxMappingFile bounds a file with mappings, as a configuration is.
+const maxMappingFile = 4 << 20
+
+// readMapping reads the named mapping, or the only one, of a file of mappings
+// or a configuration, and what else the configuration says of its events.
+func readMapping(file, name string) (*mapping.Mapping, ingest.NormalizerOptions, error) {
+	none := ingest.NormalizerOptions{}
+	data, err := readBounded(file, maxMappingFile)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
-	defer f.Close()
-	specs, err := mapping.Parse(f, file)
+	specs, opt, err := mappingsIn(file, data)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	var names []string
 	for _, spec := range specs {
@@ -80,35 +91,62 @@ func readMapping(file, name string) (*mapping.Mapping, error) {
 		if name == "" && len(specs) == 1 || name != "" && name == spec.Name {
 			m, err := mapping.Compile(spec)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
+				return nil, none, fmt.Errorf("%s: %w", file, err)
 			}
-			return m, nil
+			return m, opt, nil
 		}
 	}
 	if name == "" {
-		return nil, usageError{fmt.Errorf("--name: %s has several mappings: %s", file, strings.Join(names, ", "))}
+		return nil, none, usageError{fmt.Errorf("--name: %s has several mappings: %s", file, strings.Join(names, ", "))}
 	}
-	return nil, fmt.Errorf("--name: %s has no mapping %q; it has %s", file, name, strings.Join(names, ", "))
+	return nil, none, fmt.Errorf("--name: %s has no mapping %q; it has %s", file, name, strings.Join(names, ", "))
+}
+
+// mappingsIn tells the two kinds of file apart by their top: mappings, or the
+// ingest of a configuration. What is neither is taken for the first, whose
+// errors name the line. The secrets of a configuration are not read: a mapping
+// can be tried where they are not.
+func mappingsIn(file string, data []byte) ([]mapping.Spec, ingest.NormalizerOptions, error) {
+	var top map[string]yaml.Node
+	if yaml.Unmarshal(data, &top) == nil && top["mappings"].Kind == 0 && top["ingest"].Kind != 0 {
+		cfg, err := config.Parse(file, data)
+		if err != nil {
+			return nil, ingest.NormalizerOptions{}, err
+		}
+		if len(cfg.Ingest.Mappings) == 0 {
+			return nil, ingest.NormalizerOptions{}, fmt.Errorf("%s: no ingest.mappings; add the mapping to try", file)
+		}
+		return cfg.Ingest.Mappings, cfg.Ingest.Normalizer(), nil
+	}
+	specs, err := mapping.Parse(bytes.NewReader(data), file)
+	return specs, ingest.NormalizerOptions{}, err
+}
+
+func readBounded(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAtMost(f, name, most)
+}
+
+func readAtMost(in io.Reader, name string, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%s: more than %d bytes; give a shorter one", name, most)
+	}
+	return data, nil
 }
 
 func readSample(cmd *cobra.Command, name string) ([]byte, error) {
-	in := cmd.InOrStdin()
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
+	if name == "-" {
+		return readAtMost(cmd.InOrStdin(), name, maxSample)
 	}
-	sample, err := io.ReadAll(io.LimitReader(in, maxSample+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the sample %s: %w", name, err)
-	}
-	if len(sample) > maxSample {
-		return nil, fmt.Errorf("%s: more than %d bytes; give a shorter sample", name, maxSample)
-	}
-	return sample, nil
+	return readBounded(name, maxSample)
 }
 
 func printDryRun(p *printer, rep mapping.Report) {
