@@ -120,6 +120,7 @@ func TestAccounting(t *testing.T) {
 				mu.Unlock()
 				switch status {
 				case http.StatusServiceUnavailable:
+					<-time.After(time.Millisecond)
 				case want:
 					return nil
 				default:

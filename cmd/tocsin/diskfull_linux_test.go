@@ -14,27 +14,24 @@ import (
 	"tocsin/internal/peers"
 )
 
-// TestDiskFull takes the room away from a running server and gives it back.
-func TestDiskFull(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	c := startChild(t, dir, "limits:\n  request_timeout: 1s\n")
-	pid := c.cmd.Process.Pid
-	limit := func(bytes uint64) {
-		t.Helper()
-		var now unix.Rlimit
-		if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &now); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: now.Max}, nil); err != nil {
-			t.Fatal(err)
-		}
+// room lets no file of a process grow beyond a size, as a disk does that is
+// full: the kernel refuses to write, and the process may go on.
+func room(t testing.TB, c *child, bytes uint64) {
+	t.Helper()
+	var now unix.Rlimit
+	if err := unix.Prlimit(c.cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &now); err != nil {
+		t.Fatal(err)
 	}
-	url := c.url + "/api/v2/alerts"
-	c.healthy(t, "start")
-	limit(1 << 20)
-	acked := map[string]bool{"start": true}
-	var refused []string
+	if err := unix.Prlimit(c.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: now.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill posts alerts until the disk is full: until three batches were refused.
+func fill(t testing.TB, c *child) (acked map[string]bool, refused []string) {
+	t.Helper()
+	room(t, c, 1<<20)
+	acked = map[string]bool{}
 	deadline := time.Now().Add(20 * time.Second)
 	for n := 0; len(refused) < 3; n++ {
 		if time.Now().After(deadline) {
@@ -47,7 +44,7 @@ func TestDiskFull(t *testing.T) {
 			alerts = append(alerts, alertJSON(time.Time{}, time.Now().Add(time.Hour), "alertname", "Full", "n", name, "text", fmt.Sprintf("%0200d", n*100+i)))
 		}
 		body := "[" + strings.Join(alerts, ",") + "]"
-		status, answer, err := send(url, body)
+		status, answer, err := send(c.url+"/api/v2/alerts", body)
 		switch {
 		case err != nil:
 			t.Fatal(err)
@@ -64,6 +61,18 @@ func TestDiskFull(t *testing.T) {
 			t.Fatalf("%d %s, want 503 while the disk is full", status, answer)
 		}
 	}
+	return acked, refused
+}
+
+// TestDiskFull takes the room away from a running server and gives it back.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := startChild(t, dir, "limits:\n  request_timeout: 1s\n")
+	url := c.url + "/api/v2/alerts"
+	c.healthy(t, "start")
+	acked, refused := fill(t, c)
+	acked["start"] = true
 	// It lives, says why it takes nothing, and can be asked.
 	for page, want := range map[string]int{"/-/healthy": http.StatusOK, "/-/ready": http.StatusServiceUnavailable, "/api/v1/alerts": http.StatusOK, "/metrics": http.StatusOK} {
 		resp, err := http.Get(c.url + page)
@@ -89,7 +98,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	check("full")
 
-	limit(unix.RLIM_INFINITY)
+	room(t, c, unix.RLIM_INFINITY)
 	peers.Until(t, 15*time.Second, func() error {
 		if status, answer, err := send(url, refused[0]); err != nil || status != http.StatusOK {
 			return fmt.Errorf("with room again: %d %s %w", status, answer, errors.Join(err))
@@ -106,5 +115,32 @@ func TestDiskFull(t *testing.T) {
 	c = startChild(t, dir, "")
 	check("after a kill")
 	checkEvents(t, c, c.alertsByName(t))
+	c.stop(t)
+}
+
+// A server that cannot store what it holds says so and ends when it is told to.
+func TestStopWithAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir, config := t.TempDir(), "limits:\n  request_timeout: 1s\n"
+	c := startChild(t, dir, config)
+	acked, _ := fill(t, c)
+	if err := c.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.exited:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not end")
+	}
+	if code := c.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(c.log.String(), "tocsin: ") {
+		t.Errorf("exit code %d, want 1 and an error:\n%s", code, c.log)
+	}
+	c = startChild(t, dir, config)
+	alerts := c.alertsByName(t)
+	for name := range acked {
+		if alerts[name].Status != ingest.Firing {
+			t.Errorf("the acknowledged alert %s is %q", name, alerts[name].Status)
+		}
+	}
 	c.stop(t)
 }
