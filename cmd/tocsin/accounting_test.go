@@ -295,3 +295,40 @@ func TestAccountingOfOddSenders(t *testing.T) {
 	})
 	c.stop(t)
 }
+
+// Senders may name themselves: however many names they think of, the metrics
+// stay few, and their sum stays right.
+func TestAccountingOfManySources(t *testing.T) {
+	t.Parallel()
+	const sources = 300
+	dir := t.TempDir()
+	c := startChild(t, dir, "")
+	for i := range sources {
+		url := fmt.Sprintf("%s/api/v2/alerts?source=s%d", c.url, i)
+		alert := alertJSON(time.Time{}, time.Time{}, "alertname", "Many", "n", fmt.Sprint(i))
+		mustSend(t, http.StatusBadRequest, url, "["+alert+`,{"labels":{}}]`)
+		mustSend(t, http.StatusOK, url, "["+alert+"]")
+	}
+	check := func(wantRejected int64) {
+		t.Helper()
+		counts, _ := c.checkMetrics(t)
+		var sum account
+		for source, a := range counts {
+			if source != "tocsin" {
+				sum.Stored, sum.Deduplicated, sum.Rejected = sum.Stored+a.Stored, sum.Deduplicated+a.Deduplicated, sum.Rejected+a.Rejected
+			}
+		}
+		if want := (account{Stored: sources, Deduplicated: sources, Rejected: wantRejected}); sum != want {
+			t.Errorf("in all %+v, want %+v", sum, want)
+		}
+		if len(counts) > 250 {
+			t.Errorf("/metrics has %d sources", len(counts))
+		}
+	}
+	check(sources)
+	c.kill()
+	c = startChild(t, dir, "")
+	check(0) // refusals are counted by the process, the store keeps what it stored
+	checkEvents(t, c, c.alertsByName(t))
+	c.stop(t)
+}

@@ -84,6 +84,8 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%s with a full disk: %s, want %d", page, resp.Status, want)
 		}
 	}
+	id := c.alertsByName(t)["start"].Incident
+	mustSend(t, http.StatusServiceUnavailable, c.url+"/api/v1/incidents/"+id+"/commands", `{"command":"acknowledge","by":"ann"}`)
 	if _, reasons := c.metrics(t); reasons[ingest.ReasonStore] == 0 {
 		t.Errorf("no event was counted as refused by the store: %v", reasons)
 	}
