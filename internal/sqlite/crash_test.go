@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		os.Exit(childAppends(os.Getenv(childPath)))
 	case "full":
 		// Writing beyond the limit then is an error and no signal.
-		limit := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
+		limit := unix.Rlimit{Cur: 4 << 20, Max: 4 << 20}
 		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 			fmt.Fprintln(os.Stdout, "rlimit", err)
 			os.Exit(1)

@@ -102,13 +102,17 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	// Almost all is written at the ends of trees, so large pages are fewer calls
 	// for the same bytes. The log is copied back when it has grown to 64 MiB.
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "page_size(16384)", "journal_mode(WAL)", "synchronous(FULL)",
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "page_size(16384)", "synchronous(FULL)",
 		"wal_autocheckpoint(4000)", "journal_size_limit(134217728)")); err != nil {
 		return err
 	}
 	s.writeDB.SetMaxOpenConns(1)
 	conn, err := s.writeDB.Conn(ctx)
 	if err != nil {
+		return err
+	}
+	// Not with the others: the driver would do it before the page size is set.
+	if _, err := conn.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return err
 	}
 	if s.opt.maxPages > 0 {
