@@ -184,6 +184,15 @@ func TestAccounting(t *testing.T) {
 			t.Errorf("nothing was rejected as %s", r)
 		}
 	}
+	// With the next good alert the store counts every rejection too.
+	mustSend(t, http.StatusOK, c.url+"/api/v2/alerts", "["+alertJSON(start, time.Time{}, "alertname", "Last", "n", "last")+"]")
+	acked["last"] = true
+	counts, _ = c.checkMetrics(t)
+	delete(counts, "operator")
+	delete(counts, "tocsin")
+	if diff := cmp.Diff(counts, c.accounting(t)); diff != "" {
+		t.Errorf("accounting (-/metrics +/api/v1/accounting):\n%s", diff)
+	}
 	checkAcked(t, c, acked)
 
 	// What is durable survives kill -9, and its counts with it.
@@ -326,9 +335,16 @@ func TestAccountingOfManySources(t *testing.T) {
 		}
 	}
 	check(sources)
-	c.kill()
+	c.stop(t)
 	c = startChild(t, dir, "")
-	check(0) // refusals are counted by the process, the store keeps what it stored
+	total := int64(0)
+	for _, a := range c.accounting(t) {
+		total += a.Rejected
+	}
+	if total != sources {
+		t.Errorf("stopped and started again, the store counts %d rejections, want %d", total, sources)
+	}
+	check(0) // /metrics counts rejections anew, as their reasons are not stored
 	checkEvents(t, c, c.alertsByName(t))
 	c.stop(t)
 }

@@ -110,10 +110,11 @@ func New(opt Options) *Driver {
 
 // Receive implements [ingest.Receiver].
 func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	m := d.metrics.of(source)
-	m.received.Add(float64(len(events) + len(rejected)))
+	m := d.metrics
+	s := m.of(source)
+	s.received.Add(float64(len(events) + len(rejected)))
 	for _, r := range rejected {
-		m.reject(r.Reason, 1)
+		m.reject(s, r.Reason, 1)
 	}
 	now := time.Now()
 	good := make([]*ingest.Event, 0, len(events))
@@ -121,7 +122,7 @@ func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Eve
 		ev := &events[i]
 		ev.Source = source
 		if reason, err := d.opt.Normalize(ev, now); err != nil {
-			m.reject(reason, 1)
+			m.reject(s, reason, 1)
 			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
 			continue
 		}
@@ -135,13 +136,13 @@ func (d *Driver) Receive(ctx context.Context, source string, events []ingest.Eve
 		if errors.Is(err, ingest.ErrStore) {
 			reason = ingest.ReasonStore
 		}
-		m.reject(reason, len(good))
+		m.reject(s, reason, len(good))
 		return rejected, err
 	}
 	r := &request{events: good}
 	err := d.submit(ctx, r)
 	if err != nil && !r.queued {
-		m.reject(ingest.ReasonOverloaded, len(good))
+		m.reject(s, ingest.ReasonOverloaded, len(good))
 	}
 	return rejected, err
 }

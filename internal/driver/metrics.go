@@ -25,20 +25,45 @@ type metrics struct {
 
 	mu      sync.RWMutex
 	sources map[string]*sourceMetrics
+
+	// refused are the rejections that the store does not count yet, by source.
+	refusedMu sync.Mutex
+	refused   map[string]int64
 }
 
 // sourceMetrics are the counters of one source, looked up once.
 type sourceMetrics struct {
+	name                           string
 	received, stored, deduplicated prometheus.Counter
 	rejected                       map[ingest.Reason]prometheus.Counter
 }
 
-func (m *sourceMetrics) reject(r ingest.Reason, n int) {
-	c, ok := m.rejected[r]
+// reject counts rejected events, here and for the store's next batch.
+func (m *metrics) reject(s *sourceMetrics, r ingest.Reason, n int) {
+	c, ok := s.rejected[r]
 	if !ok {
-		c = m.rejected[ingest.ReasonInvalid]
+		c = s.rejected[ingest.ReasonInvalid]
 	}
 	c.Add(float64(n))
+	m.refusedMu.Lock()
+	defer m.refusedMu.Unlock()
+	m.refused[s.name] += int64(n)
+}
+
+// takeRefused moves the rejections that the store does not count yet to the
+// counts of a batch.
+func (m *metrics) takeRefused(o *correlate.Output) {
+	m.refusedMu.Lock()
+	defer m.refusedMu.Unlock()
+	if o.Counts == nil && len(m.refused) > 0 {
+		o.Counts = make(map[string]correlate.Counts, len(m.refused))
+	}
+	for source, n := range m.refused {
+		c := o.Counts[source]
+		c.Rejected += n
+		o.Counts[source] = c
+	}
+	clear(m.refused)
 }
 
 func newMetrics(reg prometheus.Registerer, before map[string]correlate.Counts, waiting func() float64) *metrics {
@@ -56,6 +81,7 @@ func newMetrics(reg prometheus.Registerer, before map[string]correlate.Counts, w
 		deduplicated: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_events_deduplicated_total", Help: "Events that were re-sends or overtaken."}, []string{"source"}),
 		rejected:     f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_events_rejected_total", Help: "Events that were not taken, by reason."}, []string{"source", "reason"}),
 		sources:      map[string]*sourceMetrics{},
+		refused:      map[string]int64{},
 	}
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tocsin_events_waiting", Help: "Events that wait for the engine."}, waiting)
 	for source, c := range before {
@@ -93,6 +119,7 @@ func (m *metrics) of(source string) *sourceMetrics {
 		name = "other"
 	}
 	s = &sourceMetrics{
+		name:     name,
 		received: m.received.WithLabelValues(name), stored: m.storedTotal.WithLabelValues(name),
 		deduplicated: m.deduplicated.WithLabelValues(name), rejected: map[ingest.Reason]prometheus.Counter{},
 	}

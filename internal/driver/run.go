@@ -54,6 +54,11 @@ func (l *loop) turn(ctx context.Context, first *request) error {
 	now := time.Now()
 	b.Output = *l.opt.Engine.Tick(now)
 	l.metrics.ticks.Observe(time.Since(now).Seconds())
+	// Rejections wait for a batch or a sign of life: a write for each would let
+	// garbage keep the store busy. A crash may cost the last seconds of them.
+	if len(l.batch) > 0 || now.Sub(l.lastBeat) >= heartbeatEvery || ctx.Err() != nil {
+		l.metrics.takeRefused(&b.Output)
+	}
 	if l.opt.Plan != nil && len(b.Incidents) > 0 {
 		b.Deliveries = l.opt.Plan(b.Incidents)
 	}
@@ -209,6 +214,9 @@ func (l *loop) finish(ctx context.Context) error {
 				return err
 			}
 		default:
+			if err := l.turn(ctx, nil); err != nil { // stores what is left to count
+				return err
+			}
 			return l.opt.Store.Heartbeat(context.WithoutCancel(ctx), time.Now())
 		}
 	}
