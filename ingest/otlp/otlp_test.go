@@ -440,6 +440,10 @@ func TestBrokenRecords(t *testing.T) {
 	f(res("a", `"scopeLogs":[{"scope":7,"logRecords":[`+good("x")+`]},{"logRecords":[`+good("y")+`]}]`), "a/y", "0:malformed")
 	f(res("a", `"scope_logs":[{"log_records":[`+zz+`,`+good("y")+`]}]`), "a/y", "0:malformed")
 
+	// Places hold over more records than are tried at once.
+	full := strings.Repeat(good("x")+",", maxChunk)
+	f(res("a", `"scopeLogs":[{"logRecords":[`+full+full+zz+","+full+good("y")+`]}]`), strings.Repeat("a/x ", 3*maxChunk)+"a/y", fmt.Sprintf("%d:malformed", 2*maxChunk))
+
 	many := strings.Repeat(zz+",", maxBroken+1)
 	r := new(receiver)
 	w := post(r, Options{}, "application/json", []byte(`{"resourceLogs":[`+res("a", `"scopeLogs":[{"logRecords":[`+many+good("x")+`]}]`)+`]}`))
