@@ -39,6 +39,9 @@ func rows(t *testing.T, s *Store) map[string]int {
 			t.Fatal(err)
 		}
 	}
+	if err := chunks.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -140,7 +141,7 @@ func (w *writer) appendTraces(ctx context.Context, at int64) error {
 	for err == nil {
 		class := -1
 		err = w.fullClass.QueryRowContext(ctx, runClasses, runFanout).Scan(&class)
-		if err == sql.ErrNoRows {
+		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err == nil {
@@ -194,7 +195,7 @@ func (r *runReader) peek(ctx context.Context) (trace, bool, error) {
 			from++
 		}
 		err := r.next.QueryRowContext(ctx, r.run, from).Scan(&first, &chunk)
-		if err == sql.ErrNoRows {
+		if errors.Is(err, sql.ErrNoRows) {
 			r.after = 1<<63 - 1
 			return trace{}, false, nil
 		}
@@ -290,19 +291,18 @@ func eachTraceOf(ctx context.Context, from querier, fps []int64, f func(trace)) 
 		for i, fp := range some {
 			args[i] = fp
 		}
-		rows, err := from.QueryContext(ctx, chunksOf(len(some)), args...)
-		if err != nil {
-			return err
-		}
-		err = scanChunks(rows, f)
-		if err := cmp.Or(err, rows.Err()); err != nil {
+		if err := scanChunks(ctx, from, args, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func scanChunks(rows *sql.Rows, f func(trace)) error {
+func scanChunks(ctx context.Context, from querier, fps []any, f func(trace)) error {
+	rows, err := from.QueryContext(ctx, chunksOf(len(fps)), fps...)
+	if err != nil {
+		return err
+	}
 	defer rows.Close()
 	for rows.Next() {
 		var fp, first int64
@@ -320,7 +320,7 @@ func scanChunks(rows *sql.Rows, f func(trace)) error {
 			return damaged(fmt.Sprintf("chunk %d of traces", first), err)
 		}
 	}
-	return nil
+	return rows.Err()
 }
 
 // traced lists the numbers of the records of one kind that fingerprints have,
