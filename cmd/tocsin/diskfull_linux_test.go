@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -103,7 +102,7 @@ func TestDiskFull(t *testing.T) {
 	room(t, c, unix.RLIM_INFINITY)
 	peers.Until(t, 15*time.Second, func() error {
 		if status, answer, err := send(url, refused[0]); err != nil || status != http.StatusOK {
-			return fmt.Errorf("with room again: %d %s %w", status, answer, errors.Join(err))
+			return fmt.Errorf("with room again: %d %s %v", status, answer, err)
 		}
 		return nil
 	})
