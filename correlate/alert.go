@@ -308,9 +308,9 @@ func (e *Engine) view(a *alert) *view {
 // labelsOf returns labels that may be kept.
 func (e *Engine) labelsOf(a *alert) ingest.Labels { return e.packer.unpack(nil, a.labels) }
 
-// record makes the stored form of an alert.
+// record makes the stored form of an alert. Its labels are in the event that
+// it names.
 func (e *Engine) record(a *alert) ingest.Alert {
-	labels := e.labelsOf(a)
 	b := &e.view(a).binding
 	r := ingest.Alert{
 		Fingerprint: a.fp, PrometheusFingerprint: a.prom, StartsAt: timeOf(a.startsAt),
@@ -318,7 +318,7 @@ func (e *Engine) record(a *alert) ingest.Alert {
 		ExpiresAt: timeOf(a.expiresAt), DecidedAt: timeOf(a.decided), EndedBy: endedByNames[a.endedBy], Source: a.origin.source, Severity: a.severity,
 		SourceSeverity: a.origin.severity, FirstSeen: timeOf(a.firstSeen), LastSeen: timeOf(a.lastSeen),
 		Count: a.count, EventSeq: a.eventSeq, CI: b.CI, BoundBy: b.By, Ambiguous: b.Ambiguous,
-		Suppression: a.suppression.String(), Flapping: a.flapping(), Labels: labels,
+		Suppression: a.suppression.String(), Flapping: a.flapping(),
 	}
 	if b.Index == unbound {
 		r.Tried = b.Tried

@@ -218,6 +218,7 @@ func (e *Engine) flush() {
 			r.Incident = e.incidents[r.Incident.ID].rec
 		}
 	}
+	e.out.Alerts = slices.Grow(e.out.Alerts, len(e.dirtyAlerts))
 	for _, a := range e.dirtyAlerts {
 		a.dirty = false
 		e.revision++
@@ -238,6 +239,11 @@ func (e *Engine) flush() {
 
 // store gives an event its number and has it stored.
 func (e *Engine) store(ev *ingest.Event) {
+	if len(e.out.Events) == 0 {
+		// What says something new mostly comes in company.
+		e.out.Events = slices.Grow(e.out.Events, len(e.pending.events))
+		e.out.Attachments = slices.Grow(e.out.Attachments, len(e.pending.events))
+	}
 	e.eventSeq++
 	ev.Seq = e.eventSeq
 	ev.ReceivedAt = timeOf(e.now)

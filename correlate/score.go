@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/ingest"
@@ -225,6 +226,7 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 		where = fmt.Sprintf("%s is %s from %s", e.display(a.ci), plural(hops, "hop"), e.display(c.place.key.ci))
 		detail = fmt.Sprintf("%s, path strength %.2f", plural(hops, "hop"), c.strength)
 	}
+	ev.Parts = make([]Part, 0, 4)
 	ev.Parts = append(ev.Parts, Part{"topology", c.topology, detail}, Part{"time", c.time, roundGap(gap) + " apart"})
 	if c.labels > 0 {
 		ev.Parts = append(ev.Parts, Part{"labels", c.labels, "shares " + e.sharedText(a, other)})
@@ -282,34 +284,49 @@ func (e *Engine) subjectText(subject uint64, a *alert) string {
 	return "the same thing"
 }
 
-// sharedText names the rarest labels two alerts share, at most three.
+// maxShared is how many shared labels a sentence names.
+const maxShared = 3
+
+// sharedText names the rarest labels two alerts share.
 func (e *Engine) sharedText(a, b *alert) string {
 	type weighted struct {
-		text string
-		w    int64
+		label *ingest.Label
+		w     int64
 	}
-	var shared []weighted
+	var rarest [maxShared]weighted
+	n := 0
 	e.other = e.packer.unpack(e.other[:0], b.labels)
 	eachPair(e.view(a).labels, e.other, func(x, y *ingest.Label) {
-		if x != nil && y != nil && x.Value == y.Value && x.Name != "alertname" {
-			shared = append(shared, weighted{x.Name + "=" + clip(x.Value, 60), e.rarity(x)})
+		if x == nil || y == nil || x.Value != y.Value || x.Name == "alertname" {
+			return
+		}
+		n++
+		l := weighted{x, e.rarity(x)}
+		for i := range rarest {
+			if rarest[i].label == nil || l.w > rarest[i].w {
+				l, rarest[i] = rarest[i], l
+			}
+			if l.label == nil {
+				break
+			}
 		}
 	})
-	slices.SortStableFunc(shared, func(x, y weighted) int { return cmp.Compare(y.w, x.w) })
-	text := ""
-	for i, s := range shared {
-		if i == 3 {
-			return fmt.Sprintf("%s and %d more", text, len(shared)-3)
-		}
-		if i > 0 {
-			text += ", "
-		}
-		text += s.text
-	}
-	if text == "" {
+	if n == 0 {
 		return "the alert name"
 	}
-	return text
+	var text strings.Builder
+	for i, s := range rarest[:min(n, maxShared)] {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(s.label.Name)
+		text.WriteByte('=')
+		text.WriteString(clip(s.label.Value, 60))
+	}
+	if n > maxShared {
+		fmt.Fprintf(&text, " and %d more", n-maxShared)
+	}
+	return text.String()
 }
 
 func (e *Engine) display(ci int32) string { return e.estate.At(ci).DisplayName() }
@@ -331,6 +348,9 @@ func plural(n int, what string) string {
 }
 
 func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
 	r := []rune(s)
 	if len(r) <= n {
 		return s
