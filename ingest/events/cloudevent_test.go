@@ -141,8 +141,8 @@ func TestBinary(t *testing.T) {
 	f := func(name, value string, status int) {
 		t.Helper()
 		c := newCall(t)
-		if got, out := c.post(`{}`, append(h, name, value)...); got != status || len(c.r.rejected) != 1 {
-			t.Errorf("%s: %s: %d %+v, %d counted, want %d", name, value, got, out, len(c.r.rejected), status)
+		if got, out := c.post(`{}`, append(h, name, value)...); got != status || len(c.r.Rejected) != 1 {
+			t.Errorf("%s: %s: %d %+v, %d counted, want %d", name, value, got, out, len(c.r.Rejected), status)
 		}
 	}
 	f("Ce-Specversion", "0.3", 400)
@@ -167,8 +167,8 @@ func TestBatch(t *testing.T) {
 	if d := cmp.Diff(map[int]ingest.Reason{1: ingest.ReasonInvalid, 2: ingest.ReasonUnsupported, 4: ingest.ReasonMalformed}, got); d != "" {
 		t.Error(d)
 	}
-	if c.r.events[1].Labels.Get("host") != "a" {
-		t.Errorf("data_base64: %v", c.r.events[1].Labels)
+	if c.r.Events[1].Labels.Get("host") != "a" {
+		t.Errorf("data_base64: %v", c.r.Events[1].Labels)
 	}
 }
 

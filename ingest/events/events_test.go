@@ -17,38 +17,14 @@ import (
 
 	"tocsin/ingest"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/httpdoor/doortest"
 )
 
-var now = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-
-// receiver is a server that keeps what it is given, in memory.
-type receiver struct {
-	events   []ingest.Event
-	rejected []ingest.Rejection
-	err      error
-}
-
-func (r *receiver) Receive(_ context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	if r.err != nil && len(events) > 0 {
-		return nil, r.err
-	}
-	n := ingest.NewNormalizer(ingest.NormalizerOptions{})
-	for i := range events {
-		e := events[i]
-		e.Source = source
-		if reason, err := n.Normalize(&e, now); err != nil {
-			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
-			continue
-		}
-		r.events = append(r.events, e)
-	}
-	r.rejected = append(r.rejected, rejected...)
-	return rejected, nil
-}
+var now = doortest.Now
 
 type call struct {
 	t *testing.T
-	r *receiver
+	r *doortest.Receiver
 }
 
 func (c call) post(body string, header ...string) (int, httpdoor.Outcome) {
@@ -68,17 +44,17 @@ func (c call) post(body string, header ...string) (int, httpdoor.Outcome) {
 	return w.Code, out
 }
 
-func newCall(t *testing.T) call { return call{t, new(receiver)} }
+func newCall(t *testing.T) call { return call{t, new(doortest.Receiver)} }
 
 // one posts a message that must be taken as one event.
 func one(t *testing.T, body string, header ...string) ingest.Event {
 	t.Helper()
 	c := newCall(t)
 	status, out := c.post(body, header...)
-	if status != http.StatusAccepted || len(c.r.events) != 1 {
-		t.Fatalf("status %d, %d events, rejected %v; want 202 and one", status, len(c.r.events), out.Rejected)
+	if status != http.StatusAccepted || len(c.r.Events) != 1 {
+		t.Fatalf("status %d, %d events, rejected %v; want 202 and one", status, len(c.r.Events), out.Rejected)
 	}
-	return c.r.events[0]
+	return c.r.Events[0]
 }
 
 func TestOwn(t *testing.T) {
@@ -151,11 +127,11 @@ func TestRefusals(t *testing.T) {
 		for _, x := range out.Rejected {
 			text += x.Error
 		}
-		for _, x := range c.r.rejected {
+		for _, x := range c.r.Rejected {
 			text += x.Err.Error()
 		}
-		if got != status || !strings.Contains(text, names) || len(c.r.rejected) == 0 {
-			t.Errorf("%.60q: %d %q, %d counted; want %d naming %q", body, got, text, len(c.r.rejected), status, names)
+		if got != status || !strings.Contains(text, names) || len(c.r.Rejected) == 0 {
+			t.Errorf("%.60q: %d %q, %d counted; want %d naming %q", body, got, text, len(c.r.Rejected), status, names)
 		}
 	}
 	f(``, "application/json", 400, "EOF")
@@ -182,9 +158,9 @@ func TestNotWhole(t *testing.T) {
 		t.Helper()
 		c := newCall(t)
 		status, out := c.post(body, "Content-Type", contentType)
-		if status != http.StatusBadRequest || len(c.r.events) != 0 || len(c.r.rejected) != 1 || len(out.Rejected) != 1 ||
+		if status != http.StatusBadRequest || len(c.r.Events) != 0 || len(c.r.Rejected) != 1 || len(out.Rejected) != 1 ||
 			out.Rejected[0].Index != -1 || !strings.Contains(out.Rejected[0].Error, where) {
-			t.Errorf("%s: %d %+v, %d events taken; want 400, and %q told", body, status, out, len(c.r.events), where)
+			t.Errorf("%s: %d %+v, %d events taken; want 400, and %q told", body, status, out, len(c.r.Events), where)
 		}
 	}
 	const a, b = `{"labels":{"n":"0"}}`, `{"labels":{"n":"1"}}`
@@ -206,7 +182,7 @@ func TestNotWhole(t *testing.T) {
 
 func TestOverloadAndStore(t *testing.T) {
 	for _, err := range []error{ingest.ErrOverloaded, errors.New("disk full")} {
-		c := call{t, &receiver{err: err}}
+		c := call{t, &doortest.Receiver{Err: err}}
 		if status, _ := c.post(`{"labels":{"a":"b"}}`); status != http.StatusServiceUnavailable {
 			t.Errorf("%v: %d, want 503", err, status)
 		}
@@ -218,13 +194,13 @@ func TestGzipAndSource(t *testing.T) {
 	z := gzip.NewWriter(&b)
 	z.Write([]byte(`{"labels":{"a":"b"}}`))
 	z.Close()
-	r := new(receiver)
+	r := new(doortest.Receiver)
 	req := httptest.NewRequest(http.MethodPost, "/api/v1/events?source=probe", &b)
 	req.Header.Set("Content-Encoding", "gzip")
 	w := httptest.NewRecorder()
 	Handler(httpdoor.New(r, httpdoor.Options{})).ServeHTTP(w, req)
-	if w.Code != http.StatusAccepted || len(r.events) != 1 || r.events[0].Source != "probe" {
-		t.Errorf("%d %s %v", w.Code, w.Body, r.events)
+	if w.Code != http.StatusAccepted || len(r.Events) != 1 || r.Events[0].Source != "probe" {
+		t.Errorf("%d %s %v", w.Code, w.Body, r.Events)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"tocsin/ingest"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/httpdoor/doortest"
 )
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -230,15 +231,15 @@ func TestEndlessRun(t *testing.T) {
 func TestBusyMachine(t *testing.T) {
 	set := Set{"tool": mustCompile(t, Spec{Name: "tool", Labels: map[string]string{"a": "last(range(infinite))"}})}
 	mux := http.NewServeMux()
-	r := new(receiver)
+	r := new(doortest.Receiver)
 	mux.Handle("POST /{mapping}", Handler(httpdoor.New(r, httpdoor.Options{}), func() Set { return set }))
 	w := httptest.NewRecorder()
 	// The request's own deadline is the shorter one.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/tool", strings.NewReader("{}")).WithContext(ctx))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || len(r.rejected) != 1 || r.rejected[0].Reason != ingest.ReasonOverloaded {
-		t.Errorf("%d %q %v", w.Code, w.Body, r.rejected)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || len(r.Rejected) != 1 || r.Rejected[0].Reason != ingest.ReasonOverloaded {
+		t.Errorf("%d %q %v", w.Code, w.Body, r.Rejected)
 	}
 }
 
@@ -251,37 +252,12 @@ func TestEnvironmentIsClosed(t *testing.T) {
 	}
 }
 
-// receiver is a server that keeps what it is given, in memory.
-type receiver struct {
-	events   []ingest.Event
-	rejected []ingest.Rejection
-	err      error
-}
-
-func (r *receiver) Receive(_ context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	if r.err != nil && len(events) > 0 {
-		return nil, r.err
-	}
-	n := ingest.NewNormalizer(ingest.NormalizerOptions{})
-	for i := range events {
-		e := events[i]
-		e.Source = source
-		if reason, err := n.Normalize(&e, now); err != nil {
-			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
-			continue
-		}
-		r.events = append(r.events, e)
-	}
-	r.rejected = append(r.rejected, rejected...)
-	return rejected, nil
-}
-
 func TestHandler(t *testing.T) {
 	set, err := NewSet([]Spec{{Name: "tool", Each: ".[]", Labels: map[string]string{"n": ".n"}, EndsAt: ".e"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := func(path, body string, r *receiver, status int, answer string) {
+	f := func(path, body string, r *doortest.Receiver, status int, answer string) {
 		t.Helper()
 		mux := http.NewServeMux()
 		mux.Handle("POST /api/v1/webhooks/{mapping}", Handler(httpdoor.New(r, httpdoor.Options{}), func() Set { return set }))
@@ -290,25 +266,25 @@ func TestHandler(t *testing.T) {
 		if w.Code != status || !strings.Contains(w.Body.String(), answer) {
 			t.Errorf("%s: %d %q, want %d %q", body, w.Code, w.Body, status, answer)
 		}
-		if status != http.StatusServiceUnavailable && len(r.events)+len(r.rejected) == 0 {
+		if status != http.StatusServiceUnavailable && len(r.Events)+len(r.Rejected) == 0 {
 			t.Errorf("%s: nothing was counted", body)
 		}
 	}
 	const path = "/api/v1/webhooks/tool"
-	r := new(receiver)
+	r := new(doortest.Receiver)
 	f(path, `[{"n":1},{"n":{}},{"e":1},{"n":4}]`, r, 202, `{"accepted":2,"rejected":[{"index":1,"reason":"invalid"`)
-	if len(r.events) != 2 || r.events[0].Source != "tool" || len(r.rejected) != 2 {
+	if len(r.Events) != 2 || r.Events[0].Source != "tool" || len(r.Rejected) != 2 {
 		t.Errorf("%+v", r)
 	}
 	// The event without labels is the receiver's to refuse, and still number 2.
-	f(path, `[{"n":1},{"n":{}},{"e":1}]`, new(receiver), 202, `"index":2`)
-	f(path+"?source=dc2", `[{"n":1}]`, new(receiver), 202, `"accepted":1`)
-	f(path, `[{}]`, new(receiver), 400, `"accepted":0`)
-	f(path, `[]`, new(receiver), 202, `"unsupported"`)
-	f(path, `{`, new(receiver), 400, `"malformed"`)
-	f("/api/v1/webhooks/nothing", `{}`, new(receiver), 404, "tool")
-	f(path, `[{"n":1}]`, &receiver{err: ingest.ErrOverloaded}, 503, "try again")
-	f(path, `[{"n":1}]`, &receiver{err: errors.New("disk full")}, 503, "disk full")
+	f(path, `[{"n":1},{"n":{}},{"e":1}]`, new(doortest.Receiver), 202, `"index":2`)
+	f(path+"?source=dc2", `[{"n":1}]`, new(doortest.Receiver), 202, `"accepted":1`)
+	f(path, `[{}]`, new(doortest.Receiver), 400, `"accepted":0`)
+	f(path, `[]`, new(doortest.Receiver), 202, `"unsupported"`)
+	f(path, `{`, new(doortest.Receiver), 400, `"malformed"`)
+	f("/api/v1/webhooks/nothing", `{}`, new(doortest.Receiver), 404, "tool")
+	f(path, `[{"n":1}]`, &doortest.Receiver{Err: ingest.ErrOverloaded}, 503, "try again")
+	f(path, `[{"n":1}]`, &doortest.Receiver{Err: errors.New("disk full")}, 503, "disk full")
 }
 
 func FuzzDecode(f *testing.F) {

@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,36 +18,12 @@ import (
 
 	"tocsin/ingest"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/httpdoor/doortest"
 )
 
-var now = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+var now = doortest.Now
 
-// receiver is a server that keeps what it is given, in memory.
-type receiver struct {
-	events   []ingest.Event
-	rejected []ingest.Rejection
-	err      error
-}
-
-func (r *receiver) Receive(_ context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	if r.err != nil && len(events) > 0 {
-		return nil, r.err
-	}
-	n := ingest.NewNormalizer(ingest.NormalizerOptions{MaxLabels: 64})
-	for i := range events {
-		e := events[i]
-		e.Source = source
-		if reason, err := n.Normalize(&e, now); err != nil {
-			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
-			continue
-		}
-		r.events = append(r.events, e)
-	}
-	r.rejected = append(r.rejected, rejected...)
-	return rejected, nil
-}
-
-func post(r *receiver, opt Options, contentType string, body []byte, header ...string) *httptest.ResponseRecorder {
+func post(r *doortest.Receiver, opt Options, contentType string, body []byte, header ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodPost, "/v1/logs", bytes.NewReader(body))
 	req.Header.Set("Content-Type", contentType)
 	for i := 0; i < len(header); i += 2 {
@@ -109,12 +84,12 @@ func TestRecordBecomesAlert(t *testing.T) {
 		media string
 		body  []byte
 	}{{"application/x-protobuf", proto(t, l)}, {"application/json; charset=utf-8", asJSON(t, l)}} {
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 		res := post(r, Options{}, w.media, w.body)
-		if res.Code != http.StatusOK || len(r.events) != 1 || len(r.rejected) != 0 {
-			t.Fatalf("%s: %d %q, %d events", w.media, res.Code, res.Body, len(r.events))
+		if res.Code != http.StatusOK || len(r.Events) != 1 || len(r.Rejected) != 0 {
+			t.Fatalf("%s: %d %q, %d events", w.media, res.Code, res.Body, len(r.Events))
 		}
-		got = append(got, r.events[0])
+		got = append(got, r.Events[0])
 	}
 	if d := cmp.Diff(got[0], got[1]); d != "" {
 		t.Errorf("protobuf and JSON differ: %s", d)
@@ -133,15 +108,15 @@ func TestRecordBecomesAlert(t *testing.T) {
 
 // TestJSONTraps: identifiers in hex, 64-bit numbers as text, enums as numbers.
 func TestJSONTraps(t *testing.T) {
-	r := new(receiver)
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 	body := `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}},{"key":"shard","value":{"intValue":"9007199254740993"}}]},
 		"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795251600000000000","severityNumber":17,"eventName":"db.down","traceId":"5b8efff798038103d269b633813fc60c",
 		"spanId":"eee19b7ec3c1b174","body":{"stringValue":"x"},"attributes":[{"key":"db","value":{"stringValue":"orders"}}]}]}]}],"later":{"field":1}}`
 	res := post(r, Options{}, "application/json", []byte(body))
-	if res.Code != http.StatusOK || res.Body.String() != "{}" || len(r.events) != 1 {
+	if res.Code != http.StatusOK || res.Body.String() != "{}" || len(r.Events) != 1 {
 		t.Fatalf("%d %q", res.Code, res.Body)
 	}
-	e := r.events[0]
+	e := r.Events[0]
 	if e.Annotations.Get("trace_id") != "5b8efff798038103d269b633813fc60c" || e.Annotations.Get("span_id") != "eee19b7ec3c1b174" {
 		t.Errorf("annotations %v, want both identifiers", e.Annotations)
 	}
@@ -212,12 +187,12 @@ func TestStatus(t *testing.T) {
 	}
 	f := func(fill, firing func(plog.LogRecord), want ingest.Status) {
 		t.Helper()
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 		post(r, Options{}, "application/x-protobuf", proto(t, logs(kubernetes, firing, fill)))
-		if len(r.events) != 2 {
-			t.Fatalf("%d events, rejected %v", len(r.events), r.rejected)
+		if len(r.Events) != 2 {
+			t.Fatalf("%d events, rejected %v", len(r.Events), r.Rejected)
 		}
-		first, e := r.events[0], r.events[1]
+		first, e := r.Events[0], r.Events[1]
 		at := e.StartsAt
 		if want == ingest.Resolved {
 			at = e.EndsAt
@@ -245,27 +220,27 @@ func TestPartialSuccess(t *testing.T) {
 		r.SetEventName(strings.Repeat("x", 20_000))
 	}
 	l := logs(map[string]any{"service.name": "s"}, record(plog.SeverityNumberInfo, "quiet"), bomb, record(plog.SeverityNumberError, "loud"), record(plog.SeverityNumberError, "bad \xff"))
-	r := new(receiver)
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 	res := post(r, Options{}, "application/x-protobuf", proto(t, l))
-	if res.Code != http.StatusOK || res.Header().Get("Content-Type") != "application/x-protobuf" || len(r.events) != 1 {
-		t.Fatalf("%d %q %d", res.Code, res.Body, len(r.events))
+	if res.Code != http.StatusOK || res.Header().Get("Content-Type") != "application/x-protobuf" || len(r.Events) != 1 {
+		t.Fatalf("%d %q %d", res.Code, res.Body, len(r.Events))
 	}
 	n, message := partial(t, res.Body.Bytes())
 	if n != 2 || !strings.Contains(message, "event 1") || !strings.Contains(message, "event 3") {
 		t.Errorf("%d %q", n, message)
 	}
 	reasons := map[ingest.Reason]int{}
-	for _, x := range r.rejected {
+	for _, x := range r.Rejected {
 		reasons[x.Reason]++
 	}
 	if d := cmp.Diff(map[ingest.Reason]int{ingest.ReasonUnsupported: 1, ingest.ReasonTooLarge: 1, ingest.ReasonInvalid: 1}, reasons); d != "" {
 		t.Error(d)
 	}
-	res = post(new(receiver), Options{}, "application/json", asJSON(t, logs(nil, bomb)))
+	res = post(&doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}, Options{}, "application/json", asJSON(t, logs(nil, bomb)))
 	if !strings.HasPrefix(res.Body.String(), `{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"event 0: `) {
 		t.Errorf("%q", res.Body)
 	}
-	res = post(new(receiver), Options{}, "application/x-protobuf", proto(t, logs(nil, record(plog.SeverityNumberInfo, "quiet"))))
+	res = post(&doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}, Options{}, "application/x-protobuf", proto(t, logs(nil, record(plog.SeverityNumberInfo, "quiet"))))
 	if res.Code != http.StatusOK || res.Body.Len() != 0 {
 		t.Errorf("%d %q, want full success", res.Code, res.Body)
 	}
@@ -290,10 +265,10 @@ func partial(t *testing.T, b []byte) (n uint64, message string) {
 func TestErrors(t *testing.T) {
 	f := func(contentType string, body []byte, status int, want string, header ...string) {
 		t.Helper()
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 		res := post(r, Options{}, contentType, body, header...)
-		if res.Code != status || !strings.Contains(res.Body.String(), want) || len(r.rejected) != 1 {
-			t.Errorf("%s %.40q: %d %q, %d counted; want %d %q", contentType, body, res.Code, res.Body, len(r.rejected), status, want)
+		if res.Code != status || !strings.Contains(res.Body.String(), want) || len(r.Rejected) != 1 {
+			t.Errorf("%s %.40q: %d %q, %d counted; want %d %q", contentType, body, res.Code, res.Body, len(r.Rejected), status, want)
 		}
 	}
 	f("text/plain", nil, 415, `{"code":3,"message":"Content-Type`)
@@ -310,7 +285,7 @@ func TestErrors(t *testing.T) {
 func TestUnavailableIsToldAsStatus(t *testing.T) {
 	l := logs(nil, record(plog.SeverityNumberError, "x"))
 	for _, err := range []error{ingest.ErrOverloaded, errors.New("disk full")} {
-		res := post(&receiver{err: err}, Options{}, "application/json", asJSON(t, l))
+		res := post(&doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}, Err: err}, Options{}, "application/json", asJSON(t, l))
 		if res.Code != http.StatusServiceUnavailable || res.Header().Get("Retry-After") == "" || !strings.HasPrefix(res.Body.String(), `{"code":14,`) {
 			t.Errorf("%d %v %q", res.Code, res.Header(), res.Body)
 		}
@@ -326,8 +301,8 @@ func TestGzipAndRaw(t *testing.T) {
 	if !bytes.Contains(e.Raw, []byte("process.pid")) {
 		t.Errorf("raw %s", e.Raw)
 	}
-	r := new(receiver)
-	if res := post(r, Options{KeepRaw: func(string) bool { return true }}, "application/x-protobuf", b.Bytes(), "Content-Encoding", "gzip"); res.Code != 200 || len(r.events) != 1 {
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
+	if res := post(r, Options{KeepRaw: func(string) bool { return true }}, "application/x-protobuf", b.Bytes(), "Content-Encoding", "gzip"); res.Code != 200 || len(r.Events) != 1 {
 		t.Errorf("%d %q", res.Code, res.Body)
 	}
 }
@@ -415,13 +390,13 @@ func TestBrokenRecords(t *testing.T) {
 	}
 	f := func(resources, events, rejected string) {
 		t.Helper()
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 		w := post(r, Options{}, "application/json", []byte(`{"resourceLogs":[`+resources+`]}`))
 		var got, bad []string
-		for _, e := range r.events {
+		for _, e := range r.Events {
 			got = append(got, e.Labels.Get("service")+"/"+e.Name())
 		}
-		for _, x := range r.rejected {
+		for _, x := range r.Rejected {
 			bad = append(bad, fmt.Sprintf("%d:%s", x.Index, x.Reason))
 			if !strings.Contains(w.Body.String(), fmt.Sprintf("event %d: ", x.Index)) {
 				t.Errorf("%s: the sender is not told of record %d: %s", resources, x.Index, w.Body)
@@ -445,10 +420,10 @@ func TestBrokenRecords(t *testing.T) {
 	f(res("a", `"scopeLogs":[{"logRecords":[`+full+full+zz+","+full+good("y")+`]}]`), strings.Repeat("a/x ", 3*maxChunk)+"a/y", fmt.Sprintf("%d:malformed", 2*maxChunk))
 
 	many := strings.Repeat(zz+",", maxBroken+1)
-	r := new(receiver)
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{MaxLabels: 64}}
 	w := post(r, Options{}, "application/json", []byte(`{"resourceLogs":[`+res("a", `"scopeLogs":[{"logRecords":[`+many+good("x")+`]}]`)+`]}`))
-	if w.Code != http.StatusBadRequest || len(r.events) != 0 || len(r.rejected) != 1 {
-		t.Errorf("%d broken records: %d, %d events, %d rejections; want it refused", maxBroken+1, w.Code, len(r.events), len(r.rejected))
+	if w.Code != http.StatusBadRequest || len(r.Events) != 0 || len(r.Rejected) != 1 {
+		t.Errorf("%d broken records: %d, %d events, %d rejections; want it refused", maxBroken+1, w.Code, len(r.Events), len(r.Rejected))
 	}
 }
 

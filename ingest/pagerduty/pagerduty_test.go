@@ -2,7 +2,6 @@ package pagerduty
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,36 +14,12 @@ import (
 
 	"tocsin/ingest"
 	"tocsin/ingest/httpdoor"
+	"tocsin/ingest/httpdoor/doortest"
 )
 
-var now = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+var now = doortest.Now
 
-// receiver is a server that keeps what it is given, in memory.
-type receiver struct {
-	events   []ingest.Event
-	rejected []ingest.Rejection
-	err      error
-}
-
-func (r *receiver) Receive(_ context.Context, source string, events []ingest.Event, rejected []ingest.Rejection) ([]ingest.Rejection, error) {
-	if r.err != nil && len(events) > 0 {
-		return nil, r.err
-	}
-	n := ingest.NewNormalizer(ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}})
-	for i := range events {
-		e := events[i]
-		e.Source = source
-		if reason, err := n.Normalize(&e, now); err != nil {
-			rejected = append(rejected, ingest.Rejection{Index: i, Reason: reason, Err: err})
-			continue
-		}
-		r.events = append(r.events, e)
-	}
-	r.rejected = append(r.rejected, rejected...)
-	return rejected, nil
-}
-
-func post(t *testing.T, r *receiver, path, body string) (int, answer) {
+func post(t *testing.T, r *doortest.Receiver, path, body string) (int, answer) {
 	t.Helper()
 	door := httpdoor.New(r, httpdoor.Options{MaxBodyBytes: 4096, KeepRaw: func(string) bool { return true }})
 	mux := http.NewServeMux()
@@ -64,12 +39,12 @@ func post(t *testing.T, r *receiver, path, body string) (int, answer) {
 // event posts a message that must be taken.
 func event(t *testing.T, body string) (ingest.Event, string) {
 	t.Helper()
-	r := new(receiver)
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}}
 	status, a := post(t, r, "/v2/enqueue", body)
-	if status != http.StatusAccepted || a.Status != "success" || a.Message != "Event processed" || len(r.events) != 1 {
-		t.Fatalf("%d %+v, %d events", status, a, len(r.events))
+	if status != http.StatusAccepted || a.Status != "success" || a.Message != "Event processed" || len(r.Events) != 1 {
+		t.Fatalf("%d %+v, %d events", status, a, len(r.Events))
 	}
-	return r.events[0], a.DedupKey
+	return r.Events[0], a.DedupKey
 }
 
 const secret = "R0UT1NGKEY0123456789abcdefabcdef"
@@ -112,13 +87,13 @@ func TestSecretStaysOut(t *testing.T) {
 		`{"routing_key":"r","routingKey":"` + secret + `","Service-Key":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
 		`{"routing_key":"r","ROUTING\u005fKEY":"` + secret + `","event_action":"resolve","dedup_key":"k"}`,
 	} {
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}}
 		_, a := post(t, r, "/v2/enqueue", body)
-		all := fmt.Appendf(nil, "%+v %+v", a, r.events)
-		for _, e := range r.events {
+		all := fmt.Appendf(nil, "%+v %+v", a, r.Events)
+		for _, e := range r.Events {
 			all = append(all, e.Raw...)
 		}
-		for _, x := range r.rejected {
+		for _, x := range r.Rejected {
 			all = append(all, x.Err.Error()...)
 		}
 		if bytes.Contains(all, []byte(secret)) {
@@ -157,11 +132,11 @@ func TestLifecycle(t *testing.T) {
 func TestInvalid(t *testing.T) {
 	f := func(path, body string, status int, names ...string) {
 		t.Helper()
-		r := new(receiver)
+		r := &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}}
 		got, a := post(t, r, path, body)
 		text := strings.Join(a.Errors, "\n")
-		if got != status || a.Status != "invalid event" || a.Message == "" || len(a.Errors) != len(names) || len(r.rejected) != 1 {
-			t.Errorf("%.80s: %d %+v, %d counted; want %d with %d errors", body, got, a, len(r.rejected), status, len(names))
+		if got != status || a.Status != "invalid event" || a.Message == "" || len(a.Errors) != len(names) || len(r.Rejected) != 1 {
+			t.Errorf("%.80s: %d %+v, %d counted; want %d with %d errors", body, got, a, len(r.Rejected), status, len(names))
 		}
 		for _, n := range names {
 			if !strings.Contains(text, n) {
@@ -209,20 +184,20 @@ func TestLongSummary(t *testing.T) {
 	} else if _, b := event(t, body(long+"b")); a == b {
 		t.Error("summaries that differ behind the cut are one alert")
 	}
-	r := new(receiver)
-	if status, _ := post(t, r, "/v2/change/enqueue", `{"routing_key":"r","payload":{"summary":"`+long+`"}}`); status != http.StatusAccepted || !strings.HasSuffix(r.events[0].Summary(), "x…") {
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}}
+	if status, _ := post(t, r, "/v2/change/enqueue", `{"routing_key":"r","payload":{"summary":"`+long+`"}}`); status != http.StatusAccepted || !strings.HasSuffix(r.Events[0].Summary(), "x…") {
 		t.Errorf("change: %d", status)
 	}
 }
 
 func TestChange(t *testing.T) {
-	r := new(receiver)
+	r := &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}}
 	status, a := post(t, r, "/v2/change/enqueue", `{"routing_key":"r","payload":{"summary":"Build 7 deployed","source":"ci","timestamp":"2026-11-21T09:00:00Z",
 		"custom_details":{"service":"shop","build":7}},"links":[{"href":"https://ci/7","text":"Build"}]}`)
-	if status != http.StatusAccepted || a.Status != "success" || a.DedupKey != "" || len(r.events) != 1 {
+	if status != http.StatusAccepted || a.Status != "success" || a.DedupKey != "" || len(r.Events) != 1 {
 		t.Fatalf("%d %+v", status, a)
 	}
-	e := r.events[0]
+	e := r.Events[0]
 	if e.Kind != ingest.KindChange || e.Status != "" || !e.StartsAt.Equal(now.Add(-time.Hour)) || e.GeneratorURL != "https://ci/7" || e.Summary() != "Build 7 deployed" {
 		t.Errorf("%+v", e)
 	}
@@ -244,7 +219,7 @@ func TestWrongImages(t *testing.T) {
 func TestOverload(t *testing.T) {
 	for _, path := range []string{"/v2/enqueue", "/v2/change/enqueue"} {
 		body := `{"routing_key":"r","event_action":"resolve","dedup_key":"k","payload":{"summary":"s"}}`
-		if status, _ := post(t, &receiver{err: ingest.ErrOverloaded}, path, body); status != http.StatusServiceUnavailable {
+		if status, _ := post(t, &doortest.Receiver{Options: ingest.NormalizerOptions{Sources: map[string]ingest.SourceOptions{Source: {KeepRaw: true}}}, Err: ingest.ErrOverloaded}, path, body); status != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d, want 503", path, status)
 		}
 	}

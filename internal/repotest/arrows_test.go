@@ -32,6 +32,7 @@ var arrows = []struct {
 	// Adapters know the core and never each other, so that any of them can be
 	// replaced alone. httpdoor is what all doors over HTTP have in common.
 	{"ingest/*", []string{"ingest", "ingest/httpdoor"}},
+	{"ingest/httpdoor/doortest", []string{"ingest"}},
 	{"cmdb/*", []string{"cmdb"}},
 	{"correlate/correlatetest", core},
 	{"internal/repotest", nil},
@@ -45,7 +46,7 @@ var arrows = []struct {
 }
 
 // Tests may also use these.
-var testImports = []string{"internal/repotest", "internal/peers", "correlate/correlatetest"}
+var testImports = []string{"internal/repotest", "internal/peers", "correlate/correlatetest", "ingest/httpdoor/doortest"}
 
 // A listed is what we need of `go list -json`.
 type listed struct {
@@ -143,7 +144,7 @@ func TestArrowsCanFail(t *testing.T) {
 	f(listed{ImportPath: "internal/api", Imports: []string{"tocsin/internal/sqlite"}}, "internal/api imports internal/sqlite; it may import [ingest cmdb correlate]")
 	f(listed{ImportPath: "internal/api", TestImports: []string{"tocsin/internal/peers"}}, "")
 	f(listed{ImportPath: "internal/api", XTestImports: []string{"tocsin/internal/sqlite", "tocsin/internal/api"}},
-		"the test of internal/api imports internal/sqlite; it may import [ingest cmdb correlate internal/repotest internal/peers correlate/correlatetest]")
+		"the test of internal/api imports internal/sqlite; it may import [ingest cmdb correlate internal/repotest internal/peers correlate/correlatetest ingest/httpdoor/doortest]")
 	f(listed{ImportPath: "cmd/tocsin", Imports: []string{"tocsin/internal/sqlite", "tocsin/ingest/otlp"}}, "")
 	f(listed{ImportPath: "cmd/tocsin", Imports: []string{"tocsin/cmd/other"}}, "cmd/tocsin imports cmd/other; it may import [*]")
 	f(listed{ImportPath: "helpers/strings"}, "no arrow says what helpers/strings may import; a package sits in one of the folders of the layout, or add an arrow")
