@@ -373,3 +373,31 @@ func TestCase20SuppressionKeepsHistoryAndResolution(t *testing.T) {
 		t.Errorf("an alert that flaps %d times made %d pages", flips, news)
 	}
 }
+
+// The same when something needs all three: a shared dependant is no reason.
+func TestCase13AlsoWithASharedDependant(t *testing.T) {
+	b := newBench(t, estateOf(t, "shop needs web", "shop needs mailer", "shop needs reports",
+		"web needs lb", "mailer needs relay", "reports needs warehouse"))
+	fire := func(name, ci string) ingest.Fingerprint {
+		ev := event(name, ci, b.now, ingest.Firing)
+		ev.Labels = ev.Labels.Set("application", "shop")
+		ev.Fingerprint = ingest.FingerprintOf(ev.Labels)
+		b.e.ObserveEvent(ev)
+		return ev.Fingerprint
+	}
+	fps := []ingest.Fingerprint{fire("CertificateExpired", "lb"), fire("QueueGrows", "relay"), fire("DiskFull", "warehouse")}
+	b.tick()
+	b.now = b.now.Add(10 * time.Second)
+	web := fire("Errors", "web")
+	b.tick()
+	seen := map[string]bool{}
+	for _, fp := range fps {
+		seen[b.incidentOf(fp).ID] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("three independent faults are in %d incidents, want 3", len(seen))
+	}
+	if b.incidentOf(web) != b.incidentOf(fps[0]) {
+		t.Error("the web server is apart from its load balancer")
+	}
+}

@@ -16,6 +16,10 @@ const (
 	// connection on undamped. One that a hundred others are connected to
 	// tells little about any two of them.
 	freeFanOut = 20
+	// sharedDependant damps a path that leads to a dependant and then to what
+	// else that one needs. Two CIs that fail for one reason have a shared
+	// dependency; a shared dependant is hit by either of them alone.
+	sharedDependant = 0.5
 	// hubFanOut is the number of neighbours from which a CI is a hub: its
 	// neighbours are not listed, they are looked up by who is alerting.
 	hubFanOut = 256
@@ -40,6 +44,7 @@ type neighbour struct {
 	ci       int32
 	hops     int32
 	prev     int32 // place of the CI before it on the path; -1 at the start
+	down     bool  // the path has led to a CI that needs the one before
 	strength float64
 }
 
@@ -78,14 +83,19 @@ func (s *estate) fanOut(ci int32) int { return len(s.Needs(ci)) + len(s.NeededBy
 
 // around lists the CIs near one, itself first, the strongest path to each:
 // the product of its relations' strengths, damped by the fan-out of the CIs
-// that it passes through. The order is by strength, then CI. This is
-// Dijkstra's algorithm with a product in place of a sum.
+// that it passes through and by shared dependants. A CI is listed twice when
+// paths with and without a step down lead to it. The order is by strength, then
+// CI. This is Dijkstra's algorithm with a product in place of a sum.
 func (s *estate) around(ci int32) []neighbour {
 	if n, ok := s.near[ci]; ok {
 		return n
 	}
 	found := []neighbour{{ci: ci, prev: -1, strength: 1}}
-	settled := map[int32]bool{ci: true}
+	type state struct {
+		ci   int32
+		down bool
+	}
+	settled := map[state]bool{{ci, false}: true, {ci, true}: true}
 	var frontier strongest
 	expand := func(at int32) {
 		from := found[at]
@@ -97,22 +107,28 @@ func (s *estate) around(ci int32) []neighbour {
 		if from.ci != ci && degree > freeFanOut {
 			damp = math.Sqrt(freeFanOut / float64(degree))
 		}
-		for _, edges := range [2][]cmdb.Edge{s.Needs(from.ci), s.NeededBy(from.ci)} {
+		offer := func(edges []cmdb.Edge, down bool, damp float64) {
 			for _, edge := range edges {
-				n := neighbour{ci: edge.CI, hops: from.hops + 1, prev: at, strength: from.strength * damp * s.strength(edge.Type)}
-				if n.strength >= minStrength && !settled[n.ci] {
+				n := neighbour{ci: edge.CI, hops: from.hops + 1, prev: at, down: down, strength: from.strength * damp * s.strength(edge.Type)}
+				if n.strength >= minStrength && !settled[state{n.ci, n.down}] {
 					heap.Push(&frontier, n)
 				}
 			}
 		}
+		up := damp
+		if from.down {
+			up *= sharedDependant
+		}
+		offer(s.Needs(from.ci), from.down, up)
+		offer(s.NeededBy(from.ci), true, damp)
 	}
 	expand(0)
 	for len(frontier) > 0 && len(found) < maxReach {
 		n := heap.Pop(&frontier).(neighbour)
-		if settled[n.ci] {
+		if settled[state{n.ci, n.down}] {
 			continue
 		}
-		settled[n.ci] = true
+		settled[state{n.ci, n.down}] = true
 		found = append(found, n)
 		expand(int32(len(found) - 1))
 	}
@@ -141,6 +157,8 @@ func (h strongest) Less(i, j int) bool {
 		return a.hops < b.hops
 	case a.ci != b.ci:
 		return a.ci < b.ci
+	case a.down != b.down:
+		return b.down
 	default:
 		return a.prev < b.prev
 	}
