@@ -101,10 +101,11 @@ func TestDiskFull(t *testing.T) {
 
 	room(t, c, unix.RLIM_INFINITY)
 	peers.Until(t, 15*time.Second, func() error {
-		if status, answer, err := send(url, refused[0]); err != nil || status != http.StatusOK {
-			return fmt.Errorf("with room again: %d %s %v", status, answer, err)
+		status, answer, err := send(url, refused[0])
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("with room again: %d %s", status, answer)
 		}
-		return nil
+		return err
 	})
 	for _, body := range refused {
 		mustSend(t, http.StatusOK, url, body)
