@@ -51,13 +51,21 @@ func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlert
 			return err
 		}
 	}
-	if err := w.supersede(ctx, live); err != nil {
+	slices.SortFunc(w.tracing, compareTraces)
+	newest, attached, err := w.stored(ctx, live)
+	if err != nil {
+		return err
+	}
+	if err := w.supersede(ctx, live, newest); err != nil {
 		return err
 	}
 	if err := w.appendTraces(ctx, micros(b.At)); err != nil {
 		return err
 	}
 	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	if err := w.lineUp(ctx, attached); err != nil {
 		return err
 	}
 	if err := w.markFiring(ctx, live); err != nil {
@@ -255,24 +263,16 @@ func (w *writer) appendTick(ctx context.Context, b *correlate.Batch, live *liveA
 
 // supersede says which revisions the new ones follow. Alerts of which an old
 // revision came again or late are left to [writer.reorder].
-func (w *writer) supersede(ctx context.Context, live *liveAlerts) error {
-	var ask []ingest.Fingerprint
+func (w *writer) supersede(ctx context.Context, live *liveAlerts, newest map[ingest.Fingerprint]int64) error {
 	for fp, st := range w.staged.alerts {
 		if st.again {
 			continue
 		}
 		if old := live.firing[fp]; old != 0 { // only the writer changes it, so no lock
 			w.staged.follow(old, st.first)
-		} else {
-			ask = append(ask, fp)
+		} else if old := newest[fp]; old != 0 {
+			w.staged.follow(old, st.first)
 		}
-	}
-	newest, err := w.newestOf(ctx, ask)
-	if err != nil {
-		return err
-	}
-	for fp, old := range newest {
-		w.staged.follow(old, w.staged.alerts[fp].first)
 	}
 	slices.SortFunc(w.staged.follows, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
 	for _, pair := range w.staged.follows {

@@ -24,7 +24,7 @@ func (s *Store) Attachments(ctx context.Context, q correlate.AttachmentQuery) (i
 	}
 	var w where
 	from := "attachments a INDEXED BY attachments_incident"
-	if q.Fingerprint != 0 && q.Incident == "" {
+	if q.Fingerprint != 0 {
 		revisions, err := traced(ctx, s.readDB, traceAttachment, q.Fingerprint)
 		if err != nil {
 			return nil, "", err
@@ -34,13 +34,9 @@ func (s *Store) Attachments(ctx context.Context, q correlate.AttachmentQuery) (i
 	}
 	if q.Incident != "" {
 		w.add("a.incident = ?", q.Incident)
-		if q.Fingerprint != 0 {
-			w.add("a.fingerprint = ?", signed(q.Fingerprint))
-		}
 	}
 	w.add("a.revision > ? AND a.revision <= ?", last, pin)
-	w.add(`NOT EXISTS (SELECT 1 FROM attachments b WHERE b.incident = a.incident AND b.fingerprint = a.fingerprint
-		AND b.revision > a.revision AND b.revision <= ?)`, pin)
+	w.add(`NOT EXISTS (SELECT 1 FROM superseded_attachments n WHERE n.revision = a.revision AND n.by <= ?)`, pin)
 	limit, more := limitOf(q.Page), false
 	err = s.each(ctx, s.readDB, "SELECT a.body FROM "+from+" WHERE "+w.String()+" ORDER BY a.revision LIMIT ?", append(w.args, limit+1),
 		func(rows *sql.Rows) (bool, error) {

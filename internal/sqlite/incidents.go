@@ -76,7 +76,7 @@ func (s *Store) Incidents(ctx context.Context, q correlate.IncidentQuery) (items
 	}
 	if q.CI != "" {
 		w.add(`l.id IN (SELECT a.incident FROM attachments a WHERE a.ci = ? AND a.ci <> '' AND a.detached = 0 AND NOT EXISTS (
-			SELECT 1 FROM attachments b WHERE b.incident = a.incident AND b.fingerprint = a.fingerprint AND b.revision > a.revision))`, q.CI)
+			SELECT 1 FROM superseded_attachments n WHERE n.revision = a.revision))`, q.CI)
 	}
 	wanted := strings.ToLower(q.Text)
 	limit, scanned, more := limitOf(q.Page), 0, false

@@ -115,7 +115,7 @@ func (r *restoring) incidents(ctx context.Context) error {
 
 func (r *restoring) attachments(ctx context.Context) error {
 	st, err := r.conn.PrepareContext(ctx, `SELECT a.body FROM attachments a WHERE a.incident = ? AND a.detached = 0 AND NOT EXISTS (
-		SELECT 1 FROM attachments b WHERE b.incident = a.incident AND b.fingerprint = a.fingerprint AND b.revision > a.revision)`)
+		SELECT 1 FROM superseded_attachments n WHERE n.revision = a.revision)`)
 	if err != nil {
 		return err
 	}

@@ -154,6 +154,7 @@ var retentions = []purge{
 		table: "attachments", key: "revision", parts: "revision, revision",
 		old:   `r.at < ?1`,
 		spare: `NOT EXISTS (SELECT 1 FROM incidents_latest l WHERE l.id = r.incident)`,
+		with:  `DELETE FROM superseded_attachments WHERE revision = ?1`,
 	}, {
 		table: "links", key: "revision", parts: "revision, revision",
 		old: `r.at < ?1`,

@@ -17,7 +17,7 @@ import (
 func rows(t *testing.T, s *Store) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "ticks", "superseded", "named"} {
+	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "ticks", "superseded", "superseded_attachments", "named"} {
 		n := 0
 		if err := s.readDB.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 			t.Fatal(err)
@@ -94,6 +94,12 @@ func TestRetain(t *testing.T) {
 	begin(old.Add(time.Hour))
 	alert(1, ingest.Resolved, "") // goes
 	alert(3, ingest.Resolved, "") // belongs to an open incident, stays
+	for fp, id := range []string{3: "open", 4: "closed"} { // the second goes
+		if id != "" {
+			rev++
+			b.Attachments = append(b.Attachments, correlate.Attachment{Revision: rev, At: b.At, Fingerprint: ingest.Fingerprint(fp), Incident: id, Detached: true})
+		}
+	}
 	incident("closed", 2, correlate.Closed, "")
 	put()
 	begin(now.Add(-time.Hour))
@@ -109,11 +115,11 @@ func TestRetain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"events": 5, "alerts": 5, "attachments": 4, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "ticks": 1, "superseded": 0, "named": 0, "traces": 14}
+	want := map[string]int{"events": 5, "alerts": 5, "attachments": 5, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "ticks": 1, "superseded": 0, "superseded_attachments": 1, "named": 0, "traces": 15}
 	if d := cmp.Diff(want, rows(t, s)); d != "" {
 		t.Errorf("kept (-want +got):\n%s", d)
 	}
-	if deleted != 4+5+1+2+2+1 { // alerts, events, attachments, incidents, links, deliveries
+	if deleted != 4+5+2+2+2+1 { // alerts, events, attachments, incidents, links, deliveries
 		t.Errorf("deleted %d records", deleted)
 	}
 	again, err := s.Retain(t.Context(), now)

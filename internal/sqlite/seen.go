@@ -1,10 +1,6 @@
 package sqlite
 
-import (
-	"context"
-
-	"tocsin/ingest"
-)
+import "context"
 
 // seen says of a fingerprint whether it may have traces. It is a Bloom filter
 // (B. Bloom, Space/time trade-offs in hash coding with allowable errors, 1970):
@@ -87,23 +83,4 @@ func (w *writer) loadSeen(ctx context.Context, bits int) error {
 		}
 		w.seen = newSeen(2 * 64 * len(w.seen.bits))
 	}
-}
-
-// newestOf returns the newest stored revision of each of the fingerprints that
-// has any.
-func (w *writer) newestOf(ctx context.Context, fps []ingest.Fingerprint) (map[ingest.Fingerprint]int64, error) {
-	var keys []int64
-	for _, fp := range fps {
-		if w.seen.has(signed(fp)) {
-			keys = append(keys, signed(fp))
-		}
-	}
-	newest := map[ingest.Fingerprint]int64{}
-	err := eachTraceOf(ctx, w.conn, keys, func(t trace) {
-		fp := ingest.Fingerprint(t.fp)
-		if t.kind() == traceAlert {
-			newest[fp] = max(newest[fp], t.number())
-		}
-	})
-	return newest, err
 }

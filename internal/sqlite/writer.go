@@ -68,8 +68,8 @@ type writer struct {
 	links, cis, relations, deliveries                                  *inserter
 	inserters                                                          []*inserter
 
-	unfire, tick, counts, latest, state, sightings, firingAt, fullClass, chunkAfter *sql.Stmt
-	stmts                                                                           []*sql.Stmt
+	unfire, tick, counts, latest, state, sightings, firingAt, fullClass, chunkAfter, incidentOf, firstOf, follow *sql.Stmt
+	stmts                                                                                                        []*sql.Stmt
 
 	// alertRevision is the highest stored; an alert above it is surely new.
 	alertRevision int64
@@ -124,6 +124,9 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 		assignee = excluded.assignee, merged_into = excluded.merged_into, title = excluded.title WHERE excluded.revision > revision`)
 	w.state = prepare(`UPDATE state SET at = max(at, ?), event_seq = max(event_seq, ?), revision = max(revision, ?)`)
 	w.firingAt = prepare(`SELECT firing FROM alerts WHERE revision = ?`)
+	w.incidentOf = prepare(`SELECT incident FROM attachments WHERE revision = ?`)
+	w.firstOf = prepare(`SELECT min(revision) FROM attachments INDEXED BY attachments_incident WHERE incident = ?`)
+	w.follow = prepare(`INSERT OR REPLACE INTO superseded_attachments (revision, by) VALUES (?, ?)`)
 	w.fullClass = prepare(`SELECT class FROM runs WHERE class < ? GROUP BY class HAVING count(*) >= ? ORDER BY class LIMIT 1`)
 	w.chunkAfter = prepare(`SELECT first, body FROM traces WHERE run = ? AND first >= ? ORDER BY first LIMIT 1`)
 	w.sightings = prepare(`INSERT INTO sightings (kind, at, revision, body) VALUES (?, ?, ?, ?)`)

@@ -79,8 +79,15 @@ CREATE TABLE attachments (
     ci          TEXT NOT NULL,
     body        BLOB NOT NULL
 );
-CREATE INDEX attachments_incident ON attachments (incident, fingerprint);
+-- By revision within an incident, so that new ones go to its end.
+CREATE INDEX attachments_incident ON attachments (incident);
 CREATE INDEX attachments_ci ON attachments (ci, incident) WHERE ci <> '';
+
+-- Which attachment follows another of the same alert and incident.
+CREATE TABLE superseded_attachments (
+    revision INTEGER PRIMARY KEY,
+    by       INTEGER NOT NULL
+);
 
 -- What a fingerprint has, in sorted runs: see traces.go. at is the newest
 -- batch in a run.
