@@ -119,6 +119,9 @@ func appendNew(b *testing.B, size, storm int64) {
 		spent += cpu(b) - start
 	}
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N)/float64(size), "cpu-µs/alert")
+	if info, err := os.Stat(path + "-wal"); err == nil {
+		b.ReportMetric(float64(info.Size())/(1<<20), "wal-peak-MiB")
+	}
 	b.ReportMetric(float64(logged(b, s, path, func() {
 		for range 20 {
 			add(size)

@@ -92,8 +92,8 @@ func TestRetain(t *testing.T) {
 	b.Deliveries = []correlate.Delivery{{Key: "1", Receiver: "r", Incident: "owed", Revision: 1, At: old}, {Key: "2", Receiver: "r", Incident: "closed", Revision: 1, At: old, State: "delivered"}}
 	put()
 	begin(old.Add(time.Hour))
-	alert(1, ingest.Resolved, "") // goes
-	alert(3, ingest.Resolved, "") // belongs to an open incident, stays
+	alert(1, ingest.Resolved, "")                          // goes
+	alert(3, ingest.Resolved, "")                          // belongs to an open incident, stays
 	for fp, id := range []string{3: "open", 4: "closed"} { // the second goes
 		if id != "" {
 			rev++

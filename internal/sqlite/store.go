@@ -68,8 +68,8 @@ var (
 // readCache KiB, the writing one writeCache.
 const (
 	readers    = 4
-	readCache  = 4 << 10
-	writeCache = 16 << 10
+	readCache  = 2 << 10
+	writeCache = 8 << 10
 )
 
 // Open opens the store at Options.Path and brings its schema up to date. The
@@ -101,9 +101,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	// Almost all is written at the ends of trees, so large pages are fewer calls
-	// for the same bytes. The log is copied back when it has grown to 64 MiB.
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "page_size(16384)", "synchronous(FULL)",
-		"wal_autocheckpoint(4000)", "journal_size_limit(134217728)")); err != nil {
+	// for the same bytes; still larger ones make the many small batches of quiet
+	// times dear, which write each end anew. The log is copied back when it has
+	// grown to 25 MiB, so that it stays below 32.
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "page_size(8192)", "synchronous(FULL)",
+		"wal_autocheckpoint(3200)", "journal_size_limit(33554432)")); err != nil {
 		return err
 	}
 	s.writeDB.SetMaxOpenConns(1)

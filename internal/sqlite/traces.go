@@ -39,7 +39,7 @@ const (
 	// a million traces: longer ones would hold up a batch for too long.
 	runClasses = 9
 	// chunkBytes is small enough to stay on one page of the index.
-	chunkBytes = 2 << 10
+	chunkBytes = 3 << 9
 )
 
 // trace is sorted by fingerprint, then by key: the number of the record
