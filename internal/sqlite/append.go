@@ -84,16 +84,16 @@ func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
 		w.madeOf[b.Alerts[i].EventSeq] = -b.Alerts[i].Revision
 	}
 	for i := range b.Events {
-		e := b.Events[i] // a copy, for Raw has a column of its own
-		var raw any
+		e := &b.Events[i]
+		var raw any // has a column of its own
 		if e.Raw != nil {
-			raw, e.Raw = []byte(e.Raw), nil
+			raw = []byte(e.Raw)
 		}
 		made := -w.madeOf[e.Seq]
 		if made != 0 && e.Seq > w.eventSeq {
 			w.madeOf[e.Seq] = made // surely in the row below
 		}
-		body, err := in.bodies.add(&e)
+		body, err := in.bodies.event(e)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
@@ -112,9 +112,8 @@ func (w *writer) appendEvents(ctx context.Context, b *correlate.Batch) error {
 func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
 	in := w.alerts
 	for i := range b.Alerts {
-		a := b.Alerts[i]
-		a.Labels, a.Annotations, a.GeneratorURL = nil, nil, ""
-		body, err := in.bodies.add(&a)
+		a := &b.Alerts[i]
+		body, err := in.bodies.alert(a)
 		if err != nil {
 			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
 		}
@@ -142,7 +141,7 @@ func (w *writer) appendAlerts(ctx context.Context, b *correlate.Batch) error {
 			return fmt.Errorf("alert %s revision %d: %w", a.Fingerprint, a.Revision, err)
 		}
 		w.trace(a.Fingerprint, traceAlert, a.Revision)
-		w.staged.alert(&a, w.alertRevision)
+		w.staged.alert(a, w.alertRevision)
 	}
 	return nil
 }
@@ -151,11 +150,7 @@ func (w *writer) appendAttachments(ctx context.Context, b *correlate.Batch) erro
 	in := w.attachments
 	for i := range b.Attachments {
 		a := &b.Attachments[i]
-		body, err := in.bodies.add(a)
-		if err != nil {
-			return fmt.Errorf("attachment %d: %w", a.Revision, err)
-		}
-		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), a.Detached, a.Incident, a.CI, body)
+		in.args = append(in.args, a.Revision, micros(a.At), signed(a.Fingerprint), a.Detached, a.Incident, a.CI, in.bodies.attachment(a))
 		if err := in.added(ctx); err != nil {
 			return fmt.Errorf("attachment %d: %w", a.Revision, err)
 		}

@@ -87,6 +87,13 @@ func (b *bodies) add(v any) ([]byte, error) {
 	return b.buf[start:end:end], nil
 }
 
+// added keeps what was appended to the buffer as a part.
+func (b *bodies) added(buf []byte) []byte {
+	start := len(b.buf)
+	b.buf = buf
+	return buf[start:len(buf):len(buf)]
+}
+
 func decode(body []byte, v any) error { return json.Unmarshal(body, v, encoding) }
 
 // signed is a fingerprint as SQLite has integers.
