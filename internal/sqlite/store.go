@@ -103,7 +103,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	// Almost all is written at the ends of trees, so large pages are fewer calls
 	// for the same bytes; still larger ones make the many small batches of quiet
 	// times dear, which write each end anew. The log is copied back when it has
-	// grown to 25 MiB, so that it stays below 32.
+	// grown to 25 MiB: it stays below 32 unless a long read holds it.
 	if s.writeDB, err = sql.Open("sqlite", dsn(path, writeCache, "page_size(8192)", "synchronous(FULL)",
 		"wal_autocheckpoint(3200)", "journal_size_limit(33554432)")); err != nil {
 		return err
