@@ -282,8 +282,8 @@ type view struct {
 }
 
 // views keeps the views of the alerts looked at lately: one event looks at its
-// alert a dozen times.
-type views [256]view
+// alert a dozen times, and once more at the end of the tick.
+type views [1024]view
 
 // view reads an alert's labels. The result is good until another alert is
 // looked at.

@@ -267,7 +267,8 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 }
 
 func (e *Engine) nameOf(a *alert) string {
-	if n := e.view(a).labels.Get("alertname"); n != "" {
+	e.other = e.packer.unpack(e.other[:0], a.labels)
+	if n := e.other.Get("alertname"); n != "" {
 		return n
 	}
 	return "alert " + a.fp.String()
