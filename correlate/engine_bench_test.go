@@ -126,3 +126,33 @@ func BenchmarkStorm(b *testing.B) {
 		b.ReportMetric(float64(open), "incidents")
 	}
 }
+
+// BenchmarkRestore restores an engine with 100,000 active alerts.
+func BenchmarkRestore(b *testing.B) {
+	e, err := New(DefaultConfig(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	h, now := newHistory(), t0
+	for i := range 100_000 {
+		e.ObserveEvent(plainAlert(i, now))
+		if i%1000 == 999 {
+			now = now.Add(10 * time.Millisecond)
+			out := e.Tick(now)
+			h.add(out)
+			h.lines = nil
+		}
+	}
+	cfg := DefaultConfig()
+	s := h.state(cfg.Horizon(), nil)
+	for b.Loop() {
+		fresh, err := New(cfg, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := fresh.Restore(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(s.Alerts)), "alerts")
+}

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -59,8 +60,12 @@ func (e *Engine) insert(s *State) error {
 		case Open, Acknowledged:
 		}
 	}
-	atts := slices.Clone(s.Attachments)
-	slices.SortFunc(atts, func(a, b Attachment) int { return int(a.Revision - b.Revision) })
+	atts := s.Attachments
+	byRevision := func(a, b Attachment) int { return cmp.Compare(a.Revision, b.Revision) }
+	if !slices.IsSortedFunc(atts, byRevision) {
+		atts = slices.Clone(atts)
+		slices.SortFunc(atts, byRevision)
+	}
 	for i := range atts {
 		if err := e.insertAttachment(&atts[i], belongs); err != nil {
 			return err

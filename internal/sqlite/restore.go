@@ -151,6 +151,10 @@ func (r *restoring) take(rows *sql.Rows) (bool, error) {
 // alerts reads those that fire or ended lately. It runs beside the other
 // steps and has known and st.Alerts to itself.
 func (r *restoring) alerts(ctx context.Context, conn *sql.Conn) error {
+	r.s.live.RLock()
+	firing := len(r.s.live.firing) // about as many will come
+	r.s.live.RUnlock()
+	r.st.Alerts = make([]ingest.Alert, 0, firing)
 	if err := r.s.each(ctx, conn, `SELECT `+alertColumns+` FROM firing f CROSS JOIN alerts a ON a.revision = f.revision`+alertJoins, nil, r.take); err != nil {
 		return err
 	}
