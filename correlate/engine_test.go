@@ -174,3 +174,26 @@ func TestIntermittentFaultIsOneIncident(t *testing.T) {
 		t.Errorf("forty minutes after the last end the incident is %s, want closed", s)
 	}
 }
+
+// Without a CMDB a name brings alerts together, but does not make one incident
+// of two: services that share a host stay apart.
+func TestSharedNamesDoNotMerge(t *testing.T) {
+	b := newBench(t, nil)
+	fire := func(name, instance, service string) ingest.Fingerprint {
+		ev := event(name, "", b.now, ingest.Firing)
+		ev.Labels = ingest.LabelsOf("alertname", name, "instance", instance, "service", service)
+		ev.Fingerprint = ingest.FingerprintOf(ev.Labels)
+		b.e.ObserveEvent(ev)
+		b.tick()
+		return ev.Fingerprint
+	}
+	shop := fire("Slow", "node-1", "shop")
+	mail := fire("Slow", "node-2", "mail")
+	fire("Errors", "node-1", "mail")
+	if again := fire("Errors", "node-3", "shop"); b.incidentOf(again) != b.incidentOf(shop) {
+		t.Error("two alerts of one service are apart")
+	}
+	if b.incidentOf(shop) == b.incidentOf(mail) {
+		t.Error("two services became one incident because one host runs both")
+	}
+}

@@ -29,7 +29,7 @@ func (e *Engine) correlate(a *alert) {
 		ev := e.evidence(a, &cands[0], cands)
 		var join []*incident
 		for i := 1; i < len(cands); i++ {
-			if c := &cands[i]; c.score() >= e.cfg.MergeThreshold && cands[0].score() >= e.cfg.MergeThreshold && !apart(best, c.place.inc) {
+			if c := &cands[i]; e.mayMerge(&cands[0]) && e.mayMerge(c) && !apart(best, c.place.inc) {
 				join = append(join, c.place.inc)
 			}
 		}
@@ -41,6 +41,13 @@ func (e *Engine) correlate(a *alert) {
 		return
 	}
 	e.open(a, cands)
+}
+
+// mayMerge says that the evidence for an incident is strong enough to join it
+// with another. A shared name is not: alerts of two services on one host are no
+// reason to take the services for one.
+func (e *Engine) mayMerge(c *candidate) bool {
+	return c.place.key.ci != unbound && c.score() >= e.cfg.MergeThreshold
 }
 
 // again handles an alert that fires once more while it is in an incident. It

@@ -54,6 +54,7 @@ func newServeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		debug.FreeOSMemory() // what was read to restore the engine
 		return s.serve(cmd.Context(), set, func() {
 			log.Info("serving", "url", "http://"+s.addr(), "data", set.Config.Data, "version", version())
 		})
