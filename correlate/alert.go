@@ -275,6 +275,7 @@ type view struct {
 	packed  packedLabels
 	labels  ingest.Labels
 	binding cmdb.Binding
+	pairs   []uint32 // the labels as they are counted
 	// subjects are the hashed names that stand for what an alert is about
 	// where no CI does, the most telling first: alerts with one subject are
 	// about one thing. The subject of a bound alert is how it was bound.
@@ -294,6 +295,10 @@ func (e *Engine) view(a *alert) *view {
 	}
 	v.packed, v.labels = a.labels, e.packer.unpack(v.labels[:0], a.labels)
 	v.binding = e.binder.Bind(v.labels.Get)
+	v.pairs = v.pairs[:0]
+	for i := range v.labels {
+		v.pairs = append(v.pairs, pairOf(&v.labels[i]))
+	}
 	v.subjects = v.subjects[:0]
 	if v.binding.Index != unbound {
 		v.subjects = append(v.subjects, hash(v.binding.By))

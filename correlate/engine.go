@@ -52,7 +52,9 @@ type Engine struct {
 	packer packer
 	views  views
 	best   []candidate
-	other  ingest.Labels
+	// weights are the rarities of the labels of the alert being placed.
+	weights []int64
+	other   ingest.Labels
 }
 
 // New makes an engine without state and with an empty estate. rules say how

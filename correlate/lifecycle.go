@@ -291,7 +291,7 @@ func (e *Engine) rebind(s *cmdb.Snapshot) {
 		}
 		if a.firing {
 			for _, s := range v.subjects {
-				addCount(e.subjectCount, s, 1)
+				addCount(e.subjectCount, short(s), 1)
 			}
 		}
 	}

@@ -97,7 +97,7 @@ func (e *Engine) open(a *alert, cands []candidate) {
 		ev.Sentence = fmt.Sprintf("Opened the incident: the nearest, %s, scores %d of the %d points needed.",
 			cands[0].place.inc.rec.ID, cands[0].score(), e.cfg.Threshold)
 		for _, c := range cands[:min(len(cands), maxRunnersUp)] {
-			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), fmt.Sprintf("below the threshold of %d", e.cfg.Threshold)})
+			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), "below the threshold"})
 		}
 	}
 	inc := e.newIncident(a)

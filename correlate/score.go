@@ -116,6 +116,12 @@ func (e *Engine) candidates(a *alert) []candidate {
 		}
 		strength = laterStrength
 	}
+	if len(best) > 0 {
+		e.weights = e.weights[:0]
+		for _, p := range v.pairs {
+			e.weights = append(e.weights, e.rarity(p))
+		}
+	}
 	for i := range best {
 		e.compare(&best[i], a, v.labels)
 	}
@@ -138,24 +144,24 @@ func (e *Engine) tooCommon(subject uint64) bool {
 	return e.firing >= commonSubjectMin && 3*n > e.firing
 }
 
-// compare adds the evidence of labels and text, against the presence's latest alert.
+// compare adds the evidence of labels and text, against the presence's latest
+// alert. e.weights are those of the alert's labels.
 func (e *Engine) compare(c *candidate, a *alert, labels ingest.Labels) {
 	other := c.place.latest
 	e.other = e.packer.unpack(e.other[:0], other.labels)
 	shared, all := int64(0), int64(0)
 	conflict := false
-	eachPair(labels, e.other, func(x, y *ingest.Label) {
+	eachPair(labels, e.other, func(i, j int) {
 		switch {
-		case y == nil:
-			all += e.rarity(x)
-		case x == nil:
-			all += e.rarity(y)
-		case x.Value == y.Value:
-			r := e.rarity(x)
-			shared, all = shared+r, all+r
+		case j < 0:
+			all += e.weights[i]
+		case i < 0:
+			all += e.rarity(pairOf(&e.other[j]))
+		case labels[i].Value == e.other[j].Value:
+			shared, all = shared+e.weights[i], all+e.weights[i]
 		default:
-			all += e.rarity(x) + e.rarity(y)
-			switch x.Name {
+			all += e.weights[i] + e.rarity(pairOf(&e.other[j]))
+			switch labels[i].Name {
 			case "environment", "env", "cluster":
 				conflict = true
 			}
@@ -176,27 +182,31 @@ func (e *Engine) compare(c *candidate, a *alert, labels ingest.Labels) {
 	}
 }
 
-// eachPair walks two label sets by name.
-func eachPair(x, y ingest.Labels, f func(x, y *ingest.Label)) {
-	for len(x) > 0 || len(y) > 0 {
+// eachPair walks two label sets by name. f gets the places of a name in both,
+// -1 where one does not have it.
+func eachPair(x, y ingest.Labels, f func(i, j int)) {
+	for i, j := 0, 0; i < len(x) || j < len(y); {
 		switch {
-		case len(y) == 0 || len(x) > 0 && x[0].Name < y[0].Name:
-			f(&x[0], nil)
-			x = x[1:]
-		case len(x) == 0 || y[0].Name < x[0].Name:
-			f(nil, &y[0])
-			y = y[1:]
+		case j == len(y) || i < len(x) && x[i].Name < y[j].Name:
+			f(i, -1)
+			i++
+		case i == len(x) || y[j].Name < x[i].Name:
+			f(-1, j)
+			j++
 		default:
-			f(&x[0], &y[0])
-			x, y = x[1:], y[1:]
+			f(i, j)
+			i, j = i+1, j+1
 		}
 	}
 }
 
+// pairOf stands for a label in counts.
+func pairOf(l *ingest.Label) uint32 { return short(hash(l.Name, l.Value)) }
+
 // rarity weighs a label by how few of the firing alerts carry it, as inverse
 // document frequency, in thousandths: ln(1 + alerts / alerts with the label).
-func (e *Engine) rarity(l *ingest.Label) int64 {
-	n := max(e.labelCount[short(hash(l.Name, l.Value))], 1)
+func (e *Engine) rarity(pair uint32) int64 {
+	n := max(e.labelCount[pair], 1)
 	return int64(math.Round(1000 * math.Log(1+float64(max(e.firing, 1))/float64(n))))
 }
 
@@ -249,9 +259,9 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 		if len(ev.RunnersUp) == maxRunnersUp {
 			break
 		}
-		reason := fmt.Sprintf("scored less than %d", c.score())
+		reason := "scored less"
 		if r.score() < e.cfg.Threshold {
-			reason = fmt.Sprintf("below the threshold of %d", e.cfg.Threshold)
+			reason = "below the threshold"
 		} else if r.score() == c.score() {
 			reason = "equal, but the other is older"
 		}
@@ -297,12 +307,13 @@ func (e *Engine) sharedText(a, b *alert) string {
 	var rarest [maxShared]weighted
 	n := 0
 	e.other = e.packer.unpack(e.other[:0], b.labels)
-	eachPair(e.view(a).labels, e.other, func(x, y *ingest.Label) {
-		if x == nil || y == nil || x.Value != y.Value || x.Name == "alertname" {
+	labels := e.view(a).labels
+	eachPair(labels, e.other, func(i, j int) {
+		if i < 0 || j < 0 || labels[i].Value != e.other[j].Value || labels[i].Name == "alertname" {
 			return
 		}
 		n++
-		l := weighted{x, e.rarity(x)}
+		l := weighted{&labels[i], e.weights[i]}
 		for i := range rarest {
 			if rarest[i].label == nil || l.w > rarest[i].w {
 				l, rarest[i] = rarest[i], l

@@ -158,11 +158,11 @@ func (e *Engine) setFiring(a *alert, firing bool) {
 		inc.firingBy[a.severity] += n
 	}
 	v := e.view(a)
-	for i := range v.labels {
-		addCount(e.labelCount, hash(v.labels[i].Name, v.labels[i].Value), int32(n))
+	for _, p := range v.pairs {
+		addCount(e.labelCount, p, int32(n))
 	}
 	for _, s := range v.subjects {
-		addCount(e.subjectCount, s, int32(n))
+		addCount(e.subjectCount, short(s), int32(n))
 	}
 }
 
@@ -170,8 +170,7 @@ func (e *Engine) setFiring(a *alert, firing bool) {
 // a count then, which makes them look a little less rare, always the same ones.
 func short(hash uint64) uint32 { return uint32(hash ^ hash>>32) }
 
-func addCount(m map[uint32]int32, hash uint64, n int32) {
-	k := short(hash)
+func addCount(m map[uint32]int32, k uint32, n int32) {
 	if v := m[k] + n; v != 0 {
 		m[k] = v
 	} else {
