@@ -33,7 +33,7 @@ const unbound int32 = -1
 // alert is the engine's own, compact form of [ingest.Alert]: hundreds of
 // thousands of them are in memory, so what can be computed again is not kept.
 type alert struct {
-	fp, prom                                                ingest.Fingerprint
+	fp                                                      ingest.Fingerprint
 	startsAt, endsAt, expiresAt, firstSeen, lastSeen, count int64
 	revision, eventSeq                                      int64
 	// decided is when its status last changed here, as opposed to endsAt,
@@ -41,16 +41,17 @@ type alert struct {
 	decided int64
 	// annotations and template are hashes: of all annotations, and of the
 	// summary with its numbers masked. name is the hash of the alert's name.
-	annotations, template, name uint64
-	labels                      packedLabels
-	origin                      *origin
-	flaps                       *flaps // nil until it changed its status twice
-	incident                    *incident
-	ci                          int32
-	severity                    ingest.Severity
-	suppression                 suppression
-	endedBy                     endedBy
-	firing                      bool
+	annotations    uint64
+	template, name uint32
+	labels         packedLabels
+	origin         *origin
+	flaps          *flaps // nil until it changed its status twice
+	incident       *incident
+	ci             int32
+	severity       ingest.Severity
+	suppression    suppression
+	endedBy        endedBy
+	firing         bool
 	// sighted says that it was re-sent in this tick, dirty that it has to be
 	// revised in this tick.
 	sighted, dirty bool
@@ -243,7 +244,7 @@ func hashLabels(ls ingest.Labels) uint64 {
 
 // templateOf hashes a text with its variable parts masked: every word that
 // holds a digit. "disk sda1 at 91 %" and "disk sdb2 at 94 %" have one template.
-func templateOf(text string) uint64 {
+func templateOf(text string) uint32 {
 	h := uint64(14695981039346656037)
 	start, digit := 0, false
 	flush := func(end int) {
@@ -266,7 +267,7 @@ func templateOf(text string) uint64 {
 		}
 	}
 	flush(len(text))
-	return h
+	return short(h)
 }
 
 // view is what can be read from an alert's labels with the estate of now.
@@ -318,7 +319,7 @@ func (e *Engine) labelsOf(a *alert) ingest.Labels { return e.packer.unpack(nil, 
 func (e *Engine) record(a *alert) ingest.Alert {
 	b := &e.view(a).binding
 	r := ingest.Alert{
-		Fingerprint: a.fp, PrometheusFingerprint: a.prom, StartsAt: timeOf(a.startsAt),
+		Fingerprint: a.fp, PrometheusFingerprint: ingest.FingerprintOf(e.view(a).labels), StartsAt: timeOf(a.startsAt),
 		Revision: a.revision, At: timeOf(e.now), Status: ingest.Resolved, EndsAt: timeOf(a.endsAt),
 		ExpiresAt: timeOf(a.expiresAt), DecidedAt: timeOf(a.decided), EndedBy: endedByNames[a.endedBy], Source: a.origin.source, Severity: a.severity,
 		SourceSeverity: a.origin.severity, FirstSeen: timeOf(a.firstSeen), LastSeen: timeOf(a.lastSeen),

@@ -49,7 +49,7 @@ type incident struct {
 
 type pair struct {
 	ci   int32
-	name uint64
+	name uint32
 }
 
 func newIncident(rec Incident) *incident {

@@ -109,10 +109,10 @@ func (e *Engine) insertAlert(r *ingest.Alert) {
 	}
 	labels := r.Labels
 	a := &alert{
-		fp: r.Fingerprint, prom: r.PrometheusFingerprint, startsAt: micros(r.StartsAt), endsAt: micros(r.EndsAt),
+		fp: r.Fingerprint, startsAt: micros(r.StartsAt), endsAt: micros(r.EndsAt),
 		expiresAt: micros(r.ExpiresAt), firstSeen: micros(r.FirstSeen), lastSeen: micros(r.LastSeen), count: r.Count,
 		revision: r.Revision, eventSeq: r.EventSeq, decided: micros(r.DecidedAt),
-		annotations: hashLabels(r.Annotations), template: templateOf(r.Summary()), name: hash(r.Name()),
+		annotations: hashLabels(r.Annotations), template: templateOf(r.Summary()), name: short(hash(r.Name())),
 		labels: e.packer.pack(labels), origin: e.originOf(r.Source, r.SourceSeverity), severity: r.Severity,
 		suppression: suppression(max(slices.Index(suppressionNames[:], r.Suppression), 0)),
 		endedBy:     endedBy(max(slices.Index(endedByNames[:], r.EndedBy), 0)),

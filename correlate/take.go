@@ -93,7 +93,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 
 // describe sets what an alert says, from the event that its record names.
 func (e *Engine) describe(a *alert, ev *ingest.Event, annotations uint64) {
-	a.prom, a.eventSeq = ev.PrometheusFingerprint, ev.Seq
+	a.eventSeq = ev.Seq
 	a.annotations, a.template = annotations, templateOf(ev.Summary())
 	from := e.originOf(ev.Source, ev.SourceSeverity)
 	packed := e.packer.pack(ev.Labels)
@@ -108,7 +108,7 @@ func (e *Engine) describe(a *alert, ev *ingest.Event, annotations uint64) {
 	decided := a.decided
 	e.setFiring(a, false)
 	a.labels, a.severity, a.origin = packed, ev.Severity, from
-	a.name = hash(ev.Name())
+	a.name = short(hash(ev.Name()))
 	a.ci = e.view(a).binding.Index
 	e.setFiring(a, firing)
 	a.decided = decided

@@ -69,7 +69,7 @@ var (
 const (
 	readers    = 4
 	readCache  = 2 << 10
-	writeCache = 8 << 10
+	writeCache = 4 << 10
 )
 
 // Open opens the store at Options.Path and brings its schema up to date. The
