@@ -242,9 +242,11 @@ func (e *Engine) flush() {
 // store gives an event its number and has it stored.
 func (e *Engine) store(ev *ingest.Event) {
 	if len(e.out.Events) == 0 {
-		// What says something new mostly comes in company.
-		e.out.Events = slices.Grow(e.out.Events, len(e.pending.events))
-		e.out.Attachments = slices.Grow(e.out.Attachments, len(e.pending.events))
+		// What says something new mostly comes in company; but among a
+		// thousand re-sends it may be alone.
+		company := min(len(e.pending.events), 128)
+		e.out.Events = slices.Grow(e.out.Events, company)
+		e.out.Attachments = slices.Grow(e.out.Attachments, company)
 	}
 	e.eventSeq++
 	ev.Seq = e.eventSeq
