@@ -69,7 +69,10 @@ type Driver struct {
 	estate  atomic.Pointer[cmdb.Snapshot]
 	refused atomic.Pointer[error] // why the store refuses, nil while it does not
 
-	// stopping guards the queue against requests after the last look at it.
+	// ending is closed when the end begins: nobody waits for a place in the
+	// queue any more. stopping then guards the queue against requests after
+	// the last look at it.
+	ending   chan struct{}
 	stopping sync.RWMutex
 	stopped  bool
 }
@@ -98,7 +101,7 @@ func New(opt Options) *Driver {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Driver{opt: opt, log: opt.Logger, queue: make(chan *request, maxWaiting)}
+	d := &Driver{opt: opt, log: opt.Logger, queue: make(chan *request, maxWaiting), ending: make(chan struct{})}
 	d.metrics = newMetrics(opt.Registerer, opt.Accounting, func() float64 { return float64(d.waiting.Load()) })
 	estate := opt.Estate
 	if estate == nil {
@@ -162,20 +165,9 @@ func (d *Driver) admit(events int) error {
 // submit queues a request and waits for the answer.
 func (d *Driver) submit(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
-	d.stopping.RLock()
-	if d.stopped {
-		d.stopping.RUnlock()
+	if err := d.enqueue(ctx, r); err != nil {
 		d.waiting.Add(-int64(len(r.events)))
-		return fmt.Errorf("shutting down: %w", ingest.ErrOverloaded)
-	}
-	select {
-	case d.queue <- r:
-		d.stopping.RUnlock()
-		r.queued = true
-	case <-ctx.Done():
-		d.stopping.RUnlock()
-		d.waiting.Add(-int64(len(r.events)))
-		return fmt.Errorf("wait for the engine: %w", ctx.Err())
+		return err
 	}
 	select {
 	case <-r.done:
@@ -184,6 +176,27 @@ func (d *Driver) submit(ctx context.Context, r *request) error {
 		// It is in the queue and will be stored: the sender, told to try
 		// again, is deduplicated.
 		return fmt.Errorf("wait for the store: %w", ctx.Err())
+	}
+}
+
+// errEnding turns a request away at the end; its sender will find the next run.
+var errEnding = fmt.Errorf("shutting down: %w", ingest.ErrOverloaded)
+
+func (d *Driver) enqueue(ctx context.Context, r *request) error {
+	// Held while waiting for a place, which is why the end closes ending first.
+	d.stopping.RLock()
+	defer d.stopping.RUnlock()
+	if d.stopped {
+		return errEnding
+	}
+	select {
+	case d.queue <- r:
+		r.queued = true
+		return nil
+	case <-d.ending:
+		return errEnding
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the engine: %w", ctx.Err())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,4 +332,37 @@ func BenchmarkReceiveResends(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/alert")
 	cancel()
 	<-done
+}
+
+// A full queue must not keep the end from coming: whoever waits for a place in
+// it is told to try again, and whoever has one is answered.
+func TestShutdownWithAFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &heldStore{slow: time.Second}
+		d, reg, stop := start(t, s, Options{})
+		const senders = 3 * maxWaiting
+		var wg sync.WaitGroup
+		var stored, refused atomic.Int64
+		for i := range senders {
+			wg.Go(func() {
+				switch _, err := d.Receive(t.Context(), "test", alerts(i, 1), nil); {
+				case err == nil:
+					stored.Add(1)
+				case errors.Is(err, ingest.ErrOverloaded):
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait() // the first is being stored, the queue is full, the rest wait
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if stored.Load()+refused.Load() != senders || refused.Load() == 0 {
+			t.Errorf("%d stored and %d refused of %d, want all answered and some refused", stored.Load(), refused.Load(), senders)
+		}
+		checkAccounting(t, reg, senders, float64(stored.Load()), 0, float64(refused.Load()))
+	})
 }

@@ -224,6 +224,7 @@ func (l *loop) finish(ctx context.Context) error {
 
 // stop lets no more requests into the queue.
 func (l *loop) stop() {
+	close(l.ending)
 	l.stopping.Lock()
 	l.stopped = true
 	l.stopping.Unlock()
