@@ -36,6 +36,9 @@ type alert struct {
 	fp                                                      ingest.Fingerprint
 	startsAt, endsAt, expiresAt, firstSeen, lastSeen, count int64
 	revision, eventSeq                                      int64
+	// began is the onset that counts in its incident: when it fires again
+	// there, that is no news and changes nothing.
+	began int64
 	// decided is when its status last changed here, as opposed to endsAt,
 	// which is the source's word.
 	decided int64
@@ -80,9 +83,12 @@ type flaps struct {
 
 func (a *alert) flapping() bool { return a.flaps != nil && a.flaps.flapping }
 
-// onset is when it began as far as coincidence goes: an alert may say that it
+// begin sets began for an alert that begins to fire anew. It may say that it
 // started after we received it, if clocks differ.
-func (a *alert) onset() int64 { return min(a.startsAt, a.firstSeen) }
+func (a *alert) begin() { a.began = min(a.startsAt, a.firstSeen) }
+
+// again says that its current firing is not its first in its incident.
+func (a *alert) again() bool { return a.began != min(a.startsAt, a.firstSeen) }
 
 func (a *alert) episode() ingest.Episode {
 	ep := ingest.Episode{
@@ -114,9 +120,11 @@ const (
 	suppressedFlapping
 	suppressedWatchdog
 	suppressedOperator
+	suppressedChronic
+	suppressedPeriodic
 )
 
-var suppressionNames = [...]string{"", "flapping", "watchdog", "operator"}
+var suppressionNames = [...]string{"", "flapping", "watchdog", "operator", "chronic", "periodic"}
 
 func (s suppression) String() string { return suppressionNames[s] }
 

@@ -48,7 +48,7 @@ func (e *Engine) rankCauses(inc *incident) []Cause {
 		reason := "explains the alerts on " + e.reached(inc, ci)
 		total := explained
 		if p := inc.cis[ci]; p != nil {
-			if p.first == inc.first().onset() {
+			if p.first == inc.first().began {
 				c.Parts = append(c.Parts, Part{"first", pointsFirst, "alerted first"})
 				total += pointsFirst
 				reason += ", alerted first"
@@ -62,10 +62,10 @@ func (e *Engine) rankCauses(inc *incident) []Cause {
 		} else {
 			reason += " although it does not alert itself"
 		}
-		if ch := e.changeBefore(ci, inc.first().onset()); ch != nil {
+		if ch := e.changeBefore(ci, inc.first().began); ch != nil {
 			c.Parts = append(c.Parts, Part{"change", pointsChanged, ch.text})
 			total += pointsChanged
-			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first().onset()-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
+			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first().began-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
 		}
 		c.Score = int(total * 1000 / (full + pointsFirst + pointsWorst + pointsChanged))
 		c.Reason = reason
@@ -139,7 +139,7 @@ func (e *Engine) alertCauses(inc *incident) []Cause {
 		c.Parts = []Part{{"order", int(max(score, 1)), fmt.Sprintf("number %d to alert", i+1)}}
 		c.Reason = "the earliest alert that no CI stands for"
 		if i > 0 {
-			c.Reason = fmt.Sprintf("alerted %s after the first", roundGap(time.Duration(a.onset()-first[0].onset())*time.Microsecond))
+			c.Reason = fmt.Sprintf("alerted %s after the first", roundGap(time.Duration(a.began-first[0].began)*time.Microsecond))
 		}
 		out = append(out, c)
 	}
@@ -154,11 +154,11 @@ func (e *Engine) changeCauses(inc *incident, cis []Cause) []Cause {
 			continue
 		}
 		ci, _ := e.estate.Index(c.ID)
-		ch := e.changeBefore(ci, inc.first().onset())
+		ch := e.changeBefore(ci, inc.first().began)
 		if ch == nil {
 			continue
 		}
-		gap := time.Duration(inc.first().onset()-ch.startsAt) * time.Microsecond
+		gap := time.Duration(inc.first().began-ch.startsAt) * time.Microsecond
 		// The nearer in time, the nearer to the score of the CI it changed.
 		score := int64(c.Score) * int64(max(e.cfg.ChangeWindow-Duration(gap), 0)) / int64(max(e.cfg.ChangeWindow, 1))
 		out = append(out, Cause{

@@ -30,7 +30,10 @@ type Config struct {
 	// source could not reach us.
 	OutageGrace Duration `yaml:"outage_grace"`
 
+	// Weights scale the kinds of evidence.
+	Weights   Weights          `yaml:"weights"`
 	Flapping  FlappingConfig   `yaml:"flapping"`
+	Noise     NoiseConfig      `yaml:"noise"`
 	Priority  PriorityConfig   `yaml:"priority"`
 	Watchdogs []WatchdogConfig `yaml:"watchdogs"`
 }
@@ -56,6 +59,50 @@ type FlappingConfig struct {
 	Window Duration `yaml:"window"`
 	Start  int      `yaml:"start"`
 	Stop   int      `yaml:"stop"`
+}
+
+// Weights are how much each kind of evidence counts, in percent of what it does
+// by default; 0 leaves it out. For topology it is what is lost along a path that
+// is scaled; without topology only alerts on one CI, or about one subject, are
+// near each other.
+type Weights struct {
+	Topology int `yaml:"topology"`
+	Time     int `yaml:"time"`
+	Surprise int `yaml:"surprise"`
+	Company  int `yaml:"company"`
+	Delay    int `yaml:"delay"`
+	Labels   int `yaml:"labels"`
+	Text     int `yaml:"text"`
+	Change   int `yaml:"change"`
+}
+
+func (w *Weights) byKind() [evKinds]int {
+	return [evKinds]int{w.Topology, w.Time, w.Surprise, w.Company, w.Delay, w.Labels, w.Text, w.Change}
+}
+
+// Without sets the weight of a kind of evidence to 0, or says that there is no
+// such kind.
+func (w *Weights) Without(kind string) error {
+	for i, p := range []*int{&w.Topology, &w.Time, &w.Surprise, &w.Company, &w.Delay, &w.Labels, &w.Text, &w.Change} {
+		if evidenceNames[i] == kind {
+			*p = 0
+			return nil
+		}
+	}
+	return fmt.Errorf("kind of evidence %q: want one of %v", kind, evidenceNames)
+}
+
+// NoiseConfig says when an alert is noise by its own past: kept out of
+// incidents because it fires again and again and nothing else ever begins with
+// it.
+type NoiseConfig struct {
+	// Chronic is how many firings alone within Window make an alert chronic; 0
+	// makes none so.
+	Chronic int      `yaml:"chronic"`
+	Window  Duration `yaml:"window"`
+	// Periodic is how many firings alone at regular intervals make an alert
+	// periodic; 0 makes none so.
+	Periodic int `yaml:"periodic"`
 }
 
 // PriorityConfig turns impact and urgency into a priority.
@@ -89,6 +136,8 @@ func DefaultConfig() Config {
 		ReopenWindow:   Duration(30 * time.Minute),
 		ChangeWindow:   Duration(time.Hour),
 		OutageGrace:    Duration(5 * time.Minute),
+		Weights:        Weights{100, 100, 100, 100, 100, 100, 100, 100},
+		Noise:          NoiseConfig{Chronic: 5, Window: Duration(24 * time.Hour), Periodic: 4},
 		Flapping:       FlappingConfig{Window: Duration(30 * time.Minute), Start: 6, Stop: 2},
 		Priority: PriorityConfig{
 			Matrix:               [3][3]int{{1, 2, 3}, {2, 3, 4}, {3, 4, 5}},
@@ -127,6 +176,20 @@ func (c *Config) Validate() error {
 		if d < 0 {
 			bad(key, time.Duration(d), "want 0 or more")
 		}
+	}
+	for i, w := range c.Weights.byKind() {
+		if w < 0 || w > 1000 {
+			bad("weights."+evidenceNames[i], w, "want 0 to 1000 percent")
+		}
+	}
+	if n := c.Noise.Chronic; n != 0 && (n < 3 || n > pastKept) {
+		bad("noise.chronic", n, fmt.Sprintf("want 3 to %d firings, or 0", pastKept))
+	}
+	if n := c.Noise.Periodic; n != 0 && (n < 3 || n > pastKept) {
+		bad("noise.periodic", n, fmt.Sprintf("want 3 to %d firings, or 0", pastKept))
+	}
+	if w := time.Duration(c.Noise.Window); w < 0 || w > History {
+		bad("noise.window", w, fmt.Sprintf("want 0 to %s, which is how long an alert's past is kept", History))
 	}
 	if c.Flapping.Window > 0 {
 		if c.Flapping.Start < 2 {

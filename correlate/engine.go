@@ -30,6 +30,13 @@ type Engine struct {
 	commands  map[string]int64 // recent command IDs and when
 	origins   map[origin]*origin
 
+	// What the past taught: of kinds of alerts, of single alerts, of CIs.
+	habits  map[uint64]*habit
+	pasts   pasts
+	traffic traffic
+	swept   int64 // number of the half hour at which the old was last dropped
+	weight  [evKinds]int
+
 	// firing, labelCount and subjectCount describe the alerts that fire now:
 	// how many, and how many with each label and each subject.
 	firing       int
@@ -48,6 +55,7 @@ type Engine struct {
 	dirty       []*incident
 	dirtyAlerts []*alert
 	sighted     []*alert
+	dirtyHabits []*habit
 
 	packer packer
 	views  views
@@ -69,6 +77,7 @@ func New(cfg Config, rules []cmdb.Rule) (*Engine, error) {
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
+		habits: map[uint64]*habit{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err
@@ -220,6 +229,7 @@ func (e *Engine) flush() {
 			r.Incident = e.incidents[r.Incident.ID].rec
 		}
 	}
+	e.flushHabits()
 	e.out.Alerts = slices.Grow(e.out.Alerts, len(e.dirtyAlerts))
 	for _, a := range e.dirtyAlerts {
 		a.dirty = false

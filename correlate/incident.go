@@ -183,6 +183,9 @@ type Attachment struct {
 	Incident    string             `json:"incident"`
 	Fingerprint ingest.Fingerprint `json:"fingerprint"`
 	StartsAt    time.Time          `json:"starts_at"`
+	// Began is when the alert first began to fire in the incident, which may
+	// be in an episode before this one.
+	Began time.Time `json:"began"`
 	// CI is what the alert was bound to then.
 	CI string `json:"ci,omitempty"`
 	// Detached says that the alert left the incident.

@@ -122,8 +122,8 @@ func insertEarly(list []*alert, a *alert) []*alert {
 }
 
 func earlier(a, b *alert) bool {
-	if a.onset() != b.onset() {
-		return a.onset() < b.onset()
+	if a.began != b.began {
+		return a.began < b.began
 	}
 	return a.fp < b.fp
 }
@@ -184,19 +184,6 @@ func (e *Engine) leave(inc *incident, a *alert) {
 	for _, s := range e.view(a).subjects {
 		drop(placeKey{ci: unbound, subject: s})
 	}
-}
-
-// moved is called when an alert's onset changed while it was a member.
-func (e *Engine) moved(inc *incident, a *alert) {
-	if a.ci != unbound {
-		inc.cis[a.ci].refresh()
-	}
-	for _, s := range e.view(a).subjects {
-		if p := e.places.of(placeKey{ci: unbound, subject: s}, inc); p != nil {
-			p.refresh()
-		}
-	}
-	inc.reorder()
 }
 
 // setStatus changes the status.
@@ -270,7 +257,7 @@ func (e *Engine) aggregate(inc *incident) {
 		return // what it was remains readable after its alerts have left
 	}
 	rec.Sources = sortedKeys(inc.sources)
-	if on := timeOf(inc.first().onset()); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
+	if on := timeOf(inc.first().began); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
 		rec.StartedAt = on
 	}
 	rec.Labels = e.commonLabels(inc)

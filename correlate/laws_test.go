@@ -23,13 +23,15 @@ type history struct {
 	alerts      map[ingest.Fingerprint]ingest.Alert
 	incidents   map[string]Incident
 	attachments map[string]Attachment
+	habits      map[string]Habit
+	lessons     []Lesson
 	seq, rev    int64
 	lines       []string // every record, as JSON
 }
 
 func newHistory() *history {
 	return &history{events: map[int64]ingest.Event{}, alerts: map[ingest.Fingerprint]ingest.Alert{},
-		incidents: map[string]Incident{}, attachments: map[string]Attachment{}}
+		incidents: map[string]Incident{}, attachments: map[string]Attachment{}, habits: map[string]Habit{}}
 }
 
 func (h *history) add(o *Output) {
@@ -70,6 +72,16 @@ func (h *history) add(o *Output) {
 		line(l)
 		h.rev = max(h.rev, l.Revision)
 	}
+	for _, x := range o.Habits {
+		line(x)
+		h.habits[x.Class+"/"+x.Name] = x
+		h.rev = max(h.rev, x.Revision)
+	}
+	for _, l := range o.Lessons {
+		line(l)
+		h.lessons = append(h.lessons, l)
+		h.rev = max(h.rev, l.Revision)
+	}
 }
 
 // state is what [State] says a store gives back.
@@ -82,6 +94,14 @@ func (h *history) state(horizon time.Duration, s *cmdb.Snapshot) State {
 		if !ended || inc.ClosedAt.After(cut) || inc.OpenedAt.Truncate(24*time.Hour).Equal(h.at.Truncate(24*time.Hour)) {
 			st.Incidents = append(st.Incidents, inc)
 			held[inc.ID] = true
+		}
+	}
+	for _, k := range sortedKeys(h.habits) {
+		st.Habits = append(st.Habits, h.habits[k])
+	}
+	for _, l := range h.lessons {
+		if l.At.After(h.at.Add(-History)) {
+			st.Lessons = append(st.Lessons, l)
 		}
 	}
 	named := map[ingest.Fingerprint]bool{}

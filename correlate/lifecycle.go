@@ -34,6 +34,10 @@ func (e *Engine) expire(t timer) {
 				delete(e.alerts, a.fp)
 			}
 		}
+	case timerJudge:
+		if a := e.alerts[ingest.Fingerprint(t.key)]; a != nil && judgeAt(a) == t.due {
+			e.judge(a)
+		}
 	case timerForgetChange:
 		e.changes[int32(t.key)] = slices.DeleteFunc(e.changes[int32(t.key)], func(c *change) bool { return c.received+e.horizon() <= e.now })
 		if len(e.changes[int32(t.key)]) == 0 {
@@ -70,7 +74,7 @@ func (e *Engine) expireIncident(inc *incident, t timer) {
 			e.release(inc)
 		}
 		inc.recalled = false
-	case timerExpire, timerCalm, timerForget, timerForgetChange: // not of incidents
+	case timerExpire, timerCalm, timerForget, timerForgetChange, timerJudge: // not of incidents
 	case timerForgetIncident:
 		if inc.released && !inc.recalled && e.forgetAt(&inc.rec) <= e.now {
 			delete(e.incidents, inc.rec.ID)
@@ -272,6 +276,13 @@ func (e *Engine) rebind(s *cmdb.Snapshot) {
 			e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(i)})
 		}
 	}
+	passed := traffic{}
+	for ci, b := range e.traffic {
+		if i, ok := e.estate.Index(old.At(ci).ID); ok {
+			passed[i] = b
+		}
+	}
+	e.traffic = passed
 	clear(e.subjectCount)
 	fps := make([]ingest.Fingerprint, 0, len(e.alerts))
 	for fp := range e.alerts {

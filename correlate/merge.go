@@ -91,7 +91,7 @@ func (e *Engine) transfer(from, to *incident, a *alert, by, sentence string) {
 	e.leave(from, a)
 	e.touch(from)
 	e.revision++
-	gone := Attachment{Revision: e.revision, At: timeOf(e.now), Incident: from.rec.ID, Fingerprint: a.fp, StartsAt: timeOf(a.startsAt),
+	gone := Attachment{Revision: e.revision, At: timeOf(e.now), Incident: from.rec.ID, Fingerprint: a.fp, StartsAt: timeOf(a.startsAt), Began: timeOf(a.began),
 		Detached: true, By: by, Evidence: Evidence{Sentence: fmt.Sprintf("Moved to %s by %s.", to.rec.ID, by), Model: Model, Threshold: e.cfg.Threshold}}
 	if a.ci != unbound {
 		gone.CI = e.estate.At(a.ci).ID

@@ -19,8 +19,16 @@ func (e *Engine) correlate(a *alert) {
 		}
 		e.leave(inc, a)
 	}
+	a.begin()
 	if a.flapping() {
 		a.suppression = suppressedFlapping
+		return
+	}
+	if n, ok := e.noiseOf(a); ok {
+		a.suppression = suppressedChronic
+		if n.Period > 0 {
+			a.suppression = suppressedPeriodic
+		}
 		return
 	}
 	cands := e.candidates(a)
@@ -33,6 +41,7 @@ func (e *Engine) correlate(a *alert) {
 				join = append(join, c.place.inc)
 			}
 		}
+		e.learnDelay(a, best)
 		e.attach(best, a, self, ev)
 		best.joined++
 		if len(join) > 0 {
@@ -83,7 +92,7 @@ func (e *Engine) attach(inc *incident, a *alert, by string, ev Evidence) {
 func (e *Engine) attachment(inc *incident, a *alert, by string, ev Evidence) {
 	e.revision++
 	at := Attachment{Revision: e.revision, At: timeOf(e.now), Incident: inc.rec.ID, Fingerprint: a.fp,
-		StartsAt: timeOf(a.startsAt), By: by, Evidence: ev}
+		StartsAt: timeOf(a.startsAt), Began: timeOf(a.began), By: by, Evidence: ev}
 	if a.ci != unbound {
 		at.CI = e.estate.At(a.ci).ID
 	}
@@ -100,6 +109,7 @@ func (e *Engine) open(a *alert, cands []candidate) {
 			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), "below the threshold"})
 		}
 	}
+	e.learnRefused(a, cands)
 	inc := e.newIncident(a)
 	e.attach(inc, a, self, ev)
 	e.note(inc, EntryOpened, self, "Opened by %s", e.nameOf(a))

@@ -26,7 +26,7 @@ func (p *presence) add(a *alert) {
 }
 
 func (p *presence) take(a *alert) {
-	on := a.onset()
+	on := a.began
 	if p.latest == nil || on < p.first {
 		p.first = on
 	}

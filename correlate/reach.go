@@ -20,6 +20,10 @@ const (
 	// else that one needs. Two CIs that fail for one reason have a shared
 	// dependency; a shared dependant is hit by either of them alone.
 	sharedDependant = 0.5
+	// sharedNeed damps a path that leads to what a CI needs and then to what
+	// else needs that: the first is the likelier cause, and it alerts itself
+	// more often than not.
+	sharedNeed = 0.85
 	// hubFanOut is the number of neighbours from which a CI is a hub: its
 	// neighbours are not listed, they are looked up by who is alerting.
 	hubFanOut = 256
@@ -30,6 +34,10 @@ const (
 // seen in either order; lateral ones say only that something is near.
 func strengthOf(relationType string) float64 {
 	switch relationType {
+	case "served_by", "owns", "runs_in", "part_of", "realized_by", "instance_of":
+		return 0.95 // the same thing at another level
+	case "in_namespace", "member_of", "located_in", "contained_in", "belongs_to":
+		return 0.65 // a container fails its contents only when it fails whole
 	case "connects_to", "connected_to", "link", "linked_to", "peer", "peers_with", "adjacent_to", "related_to":
 		return 0.45
 	case "powered_by", "runs_on", "hosted_on", "virtualized_by", "stored_on":
@@ -45,6 +53,7 @@ type neighbour struct {
 	hops     int32
 	prev     int32 // place of the CI before it on the path; -1 at the start
 	down     bool  // the path has led to a CI that needs the one before
+	again    bool  // the CI is in the list before, by a stronger path
 	strength float64
 }
 
@@ -119,8 +128,12 @@ func (s *estate) around(ci int32) []neighbour {
 		if from.down {
 			up *= sharedDependant
 		}
+		down := damp
+		if from.prev >= 0 && !from.down {
+			down *= sharedNeed
+		}
 		offer(s.Needs(from.ci), from.down, up)
-		offer(s.NeededBy(from.ci), true, damp)
+		offer(s.NeededBy(from.ci), true, down)
 	}
 	expand(0)
 	for len(frontier) > 0 && len(found) < maxReach {
@@ -128,6 +141,7 @@ func (s *estate) around(ci int32) []neighbour {
 		if settled[state{n.ci, n.down}] {
 			continue
 		}
+		n.again = settled[state{n.ci, !n.down}]
 		settled[state{n.ci, n.down}] = true
 		found = append(found, n)
 		expand(int32(len(found) - 1))

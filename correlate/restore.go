@@ -19,6 +19,18 @@ func (e *Engine) Restore(s State) error {
 			return err
 		}
 	}
+	for i := range s.Habits {
+		h := &habit{Habit: s.Habits[i]}
+		h.Delays = slices.Clone(h.Delays)
+		e.habits[hash(h.Class)^uint64(short(hash(h.Name)))] = h
+	}
+	for i := range s.Lessons {
+		ci := unbound
+		if i, ok := e.estate.Index(s.Lessons[i].CI); ok {
+			ci = i
+		}
+		e.remember(&s.Lessons[i], ci)
+	}
 	if err := e.insert(&s); err != nil {
 		return err
 	}
@@ -98,6 +110,9 @@ func (e *Engine) insertAttachment(at *Attachment, belongs map[ingest.Fingerprint
 	// The alert's own record says where it is now; attachments to where it
 	// was before remain as history.
 	if a.incident == nil && belongs[at.Fingerprint] == at.Incident {
+		if !at.Began.IsZero() {
+			a.began = micros(at.Began)
+		}
 		e.enter(inc, a)
 	}
 	return nil
@@ -120,8 +135,12 @@ func (e *Engine) insertAlert(r *ingest.Alert) {
 	if len(r.Transitions) > 0 {
 		a.flaps = &flaps{recent: slices.Clone(r.Transitions), flapping: r.Flapping}
 	}
+	a.begin()
 	a.ci = e.view(a).binding.Index
 	e.alerts[a.fp] = a
+	if r.FirstSeen.Add(Company).After(timeOf(e.now)) {
+		e.judgeLater(a)
+	}
 	if r.Status == ingest.Firing {
 		decided := a.decided
 		e.setFiring(a, true)
@@ -157,6 +176,7 @@ func (e *Engine) recall(s *State) {
 			if rec.Status == Merged {
 				inc.had = append(inc.had, at.Fingerprint)
 			} else if a := e.alerts[at.Fingerprint]; a != nil && a.incident == nil {
+				a.began = micros(at.Began)
 				e.enter(inc, a)
 			}
 		}

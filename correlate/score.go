@@ -12,15 +12,18 @@ import (
 )
 
 // Model is the version of the scoring, kept with every piece of evidence.
-const Model = "plain-1"
+const Model = "adaptive-1"
 
-// Points. A score is a log-likelihood in hundredths, so that its parts add up:
-// at the threshold of 100, an alert on the same CI joins up to nine minutes
-// after the last one there, and one three dependencies away up to four.
-// The form, strength of the path times exponential decay in time, is the plain
-// relation-aware correlation that needs no learning.
+// Points. A score is a log-likelihood in hundredths, so that its parts add up.
+// Topology and time are the plain relation-aware correlation: strength of the
+// path times exponential decay in time. With nothing else known, in a quiet
+// estate and at the threshold of 100, an alert on the same CI joins up to 13
+// minutes after the last one there, one three dependencies away up to eight,
+// and one across a lateral link up to five. What the past taught adds to that
+// or takes away; it never leads further than the neighbourhood, which depends
+// on the estate alone.
 const (
-	topologyBase     = 190 // same CI; less 100·ln(1/strength) along a path
+	topologyBase     = 205 // same CI; less 100·ln(1/strength) along a path
 	subjectStrength  = 0.9 // same first subject, no CI known
 	laterStrength    = 0.8 // same further subject, such as the service of two hosts
 	secondsPerPoint  = 6   // of the gap in time
@@ -30,7 +33,34 @@ const (
 	elsewherePoints  = -60 // environment or cluster differ; only without topology
 	maxRunnersUp     = 5
 	commonSubjectMin = 30 // firing alerts from which on a subject can be too common
+
+	// A coincidence is worth less the more of them chance makes: 50·ln of the
+	// alerts expected near within the gap (at least surpriseGap), against
+	// surpriseUsual of them.
+	surprisePoints              = 50
+	surpriseUsual               = 0.1
+	surpriseNone                = 0.05 // expected even where nothing ever happened
+	surpriseGap                 = 10 * time.Second
+	surpriseLeast, surpriseMost = -100, 30
 )
+
+// The kinds of evidence, as they are named in [Part.Kind] and in [Weights].
+const (
+	evTopology = iota
+	evTime
+	evSurprise
+	evCompany
+	evDelay
+	evLabels
+	evText
+	evChange
+	evKinds
+)
+
+var evidenceNames = [evKinds]string{"topology", "time", "surprise", "company", "delay", "labels", "text", "change"}
+
+// EvidenceKinds are the kinds of evidence that a score is the sum of.
+func EvidenceKinds() []string { return slices.Clone(evidenceNames[:]) }
 
 // candidate is an incident that an alert may join, at its best presence.
 type candidate struct {
@@ -38,16 +68,23 @@ type candidate struct {
 	near     []neighbour // neighbourhood of the alert's CI, nil for a subject
 	at       int32       // place of the presence's CI in near
 	strength float64
-	topology int
-	time     int
-	labels   int
-	text     int
-	place2   int // elsewherePoints or 0
+	gap      int64
+	points   [evKinds]int
+	// expected is how many alerts chance brings within the gap.
+	expected float64
+	// elsewhere says that environment or cluster differ and no path is known.
+	elsewhere bool
 }
 
-func (c *candidate) score() int { return c.topology + c.time + c.labels + c.text + c.place2 }
+func (c *candidate) score() int {
+	sum := 0
+	for _, p := range c.points {
+		sum += p
+	}
+	return sum
+}
 
-func (c *candidate) base() int { return c.topology + c.time }
+func (c *candidate) base() int { return c.points[evTopology] + c.points[evTime] }
 
 // before orders candidates: best first; of equals the older incident, so that
 // the answer depends on no list's order.
@@ -59,75 +96,121 @@ func (c *candidate) before(d *candidate) int {
 	)
 }
 
-func topologyPoints(strength float64) int {
-	return topologyBase + int(math.Round(100*math.Log(strength)))
+// weigh is a number of points at the weight of their kind.
+func (e *Engine) weigh(kind, points int) int { return points * e.weight[kind] / 100 }
+
+func (e *Engine) topologyPoints(strength float64) int {
+	return topologyBase + e.weigh(evTopology, int(math.Round(100*math.Log(strength))))
 }
 
-func timePoints(gapMicros int64) int {
-	return -int(min(gapMicros/(secondsPerPoint*int64(time.Second/time.Microsecond)), 1_000_000))
+func (e *Engine) timePoints(gapMicros int64) int {
+	return -e.weigh(evTime, int(min(gapMicros/(secondsPerPoint*int64(time.Second/time.Microsecond)), 1_000_000)))
 }
 
-// candidates scores all incidents near an alert, best first. Incidents that
-// cannot reach a score of 0 are left out.
-func (e *Engine) candidates(a *alert) []candidate {
-	v := e.view(a)
-	best := e.best[:0]
-	onset := a.onset()
-	offer := func(c candidate) {
-		if !c.place.inc.rec.Status.Active() {
-			return
+// eachNear calls f for each presence near an alert: on its CI, on those around
+// it, on the other neighbours of a hub, or about the same subject. at is the
+// place of the presence's CI in the alert's neighbourhood, or -1. It stops when
+// f returns false.
+func (e *Engine) eachNear(a *alert, f func(p *presence, at int32, strength float64) bool) {
+	if a.ci != unbound {
+		near := e.estate.around(a.ci)
+		if e.weight[evTopology] == 0 {
+			near = near[:1] // the CI itself
 		}
-		c.time = timePoints(c.place.gap(onset))
+		for i := range near {
+			for p := e.places.cis[near[i].ci]; p != nil; p = p.next {
+				if !f(p, int32(i), near[i].strength) {
+					return
+				}
+			}
+		}
+		if e.weight[evTopology] > 0 {
+			for _, p := range e.places.hubs[a.ci] {
+				// The neighbours of a hub are not listed; the path is one hop.
+				if !f(p, -1, e.estate.hopStrength(a.ci, p.key.ci)) {
+					return
+				}
+			}
+		}
+	}
+	strength := subjectStrength
+	for _, s := range e.view(a).subjects {
+		if e.tooCommon(s) {
+			continue
+		}
+		for p := e.places.subjects[s]; p != nil; p = p.next {
+			if !f(p, -1, strength) {
+				return
+			}
+		}
+		strength = laterStrength
+	}
+}
+
+// candidates scores all incidents near an alert, best first. Incidents whose
+// topology and time leave nothing to add to are left out.
+func (e *Engine) candidates(a *alert) []candidate {
+	best := e.best[:0]
+	var near []neighbour
+	if a.ci != unbound {
+		near = e.estate.around(a.ci)
+	}
+	e.eachNear(a, func(p *presence, at int32, strength float64) bool {
+		if !p.inc.rec.Status.Active() {
+			return true
+		}
+		c := candidate{place: p, at: at, strength: strength, gap: p.gap(a.began)}
+		if at >= 0 {
+			c.near = near
+		}
+		c.points[evTopology], c.points[evTime] = e.topologyPoints(strength), e.timePoints(c.gap)
 		if c.base()+labelPoints+templatePoints <= 0 {
-			return
+			return true
 		}
 		for i := range best {
-			if best[i].place.inc != c.place.inc {
+			if best[i].place.inc != p.inc {
 				continue
 			}
 			old := &best[i]
 			if c.base() > old.base() || c.base() == old.base() && less(&c, old) {
 				*old = c
 			}
-			return
+			return true
 		}
 		best = append(best, c)
-	}
-	if a.ci != unbound {
-		near := e.estate.around(a.ci)
-		for i := range near {
-			for p := e.places.cis[near[i].ci]; p != nil; p = p.next {
-				offer(candidate{place: p, near: near, at: int32(i), strength: near[i].strength, topology: topologyPoints(near[i].strength)})
-			}
-		}
-		for _, p := range e.places.hubs[a.ci] {
-			// The neighbours of a hub are not listed; the path is one hop.
-			strength := e.estate.hopStrength(a.ci, p.key.ci)
-			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
-		}
-	}
-	strength := subjectStrength
-	for _, s := range v.subjects {
-		if e.tooCommon(s) {
-			continue
-		}
-		for p := e.places.subjects[s]; p != nil; p = p.next {
-			offer(candidate{place: p, at: -1, strength: strength, topology: topologyPoints(strength)})
-		}
-		strength = laterStrength
-	}
+		return true
+	})
 	if len(best) > 0 {
+		v := e.view(a)
 		e.weights = e.weights[:0]
 		for _, p := range v.pairs {
 			e.weights = append(e.weights, e.rarity(p))
 		}
+		traffic, h := e.trafficNear(a), e.habitOf(a)
+		for i := range best {
+			e.compare(&best[i], a, v.labels)
+			e.recollect(&best[i], a, h, traffic)
+		}
+		slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
 	}
-	for i := range best {
-		e.compare(&best[i], a, v.labels)
-	}
-	slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
 	e.best = best
 	return best
+}
+
+// recollect adds the evidence of the past: how surprising it is that something
+// begins here so soon, whether this kind of alert comes in company, and whether
+// it usually comes so long after the beginning.
+func (e *Engine) recollect(c *candidate, a *alert, h *habit, traffic float64) {
+	if c.place.key.ci != unbound {
+		c.expected = traffic * max(time.Duration(c.gap)*time.Microsecond, surpriseGap).Seconds()
+		c.points[evSurprise] = e.weigh(evSurprise,
+			clamp(-surprisePoints*math.Log((c.expected+surpriseNone)/surpriseUsual), surpriseLeast, surpriseMost))
+	}
+	if h == nil {
+		return
+	}
+	c.points[evCompany] = e.weigh(evCompany, h.companyPoints())
+	c.points[evDelay] = e.weigh(evDelay, h.delayPoints(a.began-c.place.inc.first().began))
 }
 
 // less breaks ties between two presences of one incident.
@@ -167,18 +250,21 @@ func (e *Engine) compare(c *candidate, a *alert, labels ingest.Labels) {
 			}
 		}
 	})
-	c.labels, c.text, c.place2 = 0, 0, 0
+	points := 0
 	if all > 0 {
-		c.labels = int(labelPoints * shared / all)
-	}
-	if a.name == other.name {
-		c.text = namePoints
-		if a.template == other.template {
-			c.text = templatePoints
-		}
+		points = int(labelPoints * shared / all)
 	}
 	if conflict && c.near == nil {
-		c.place2 = elsewherePoints
+		c.elsewhere = true
+		points += elsewherePoints
+	}
+	c.points[evLabels] = e.weigh(evLabels, points)
+	switch {
+	case a.name != other.name:
+	case a.template == other.template:
+		c.points[evText] = e.weigh(evText, templatePoints)
+	default:
+		c.points[evText] = e.weigh(evText, namePoints)
 	}
 }
 
@@ -214,7 +300,7 @@ func (e *Engine) rarity(pair uint32) int64 {
 // a candidate; the other candidates are the runners-up.
 func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 	other := c.place.latest
-	gap := time.Duration(c.place.gap(a.onset())) * time.Microsecond
+	gap := time.Duration(c.gap) * time.Microsecond
 	ev := Evidence{Score: c.score(), Threshold: e.cfg.Threshold, Nearest: other.fp, Gap: gap, Model: Model}
 	otherName := e.nameOf(other)
 	var where, detail string
@@ -236,21 +322,7 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 		where = fmt.Sprintf("%s is %s from %s", e.display(a.ci), plural(hops, "hop"), e.display(c.place.key.ci))
 		detail = fmt.Sprintf("%s, path strength %.2f", plural(hops, "hop"), c.strength)
 	}
-	ev.Parts = make([]Part, 0, 4)
-	ev.Parts = append(ev.Parts, Part{"topology", c.topology, detail}, Part{"time", c.time, roundGap(gap) + " apart"})
-	if c.labels > 0 {
-		ev.Parts = append(ev.Parts, Part{"labels", c.labels, "shares " + e.sharedText(a, other)})
-	}
-	if c.text > 0 {
-		d := "same alert name"
-		if c.text == templatePoints {
-			d = "same alert name and text"
-		}
-		ev.Parts = append(ev.Parts, Part{"text", c.text, d})
-	}
-	if c.place2 != 0 {
-		ev.Parts = append(ev.Parts, Part{"labels", c.place2, "environment or cluster differs"})
-	}
+	ev.Parts = e.parts(c, a, detail)
 	for i := range all {
 		r := &all[i]
 		if r.place.inc == c.place.inc {
@@ -274,6 +346,58 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 	ev.Sentence = fmt.Sprintf("%s because %s and %s began there %s apart: %d points, which %s the threshold of %d.",
 		verb, where, otherName, roundGap(gap), ev.Score, sign, ev.Threshold)
 	return ev
+}
+
+// parts spells a score out. topology says what the points for it are for.
+func (e *Engine) parts(c *candidate, a *alert, topology string) []Part {
+	parts := make([]Part, 0, 6)
+	for kind, points := range c.points {
+		detail := ""
+		switch kind {
+		case evTopology:
+			detail = topology
+		case evTime:
+			detail = roundGap(time.Duration(c.gap)*time.Microsecond) + " apart"
+		case evSurprise:
+			detail = fmt.Sprintf("chance brings %.2f alerts near here in that time", c.expected)
+		case evCompany:
+			detail = e.companyText(a)
+		case evDelay:
+			detail = e.delayText(a, c)
+		case evLabels:
+			if c.elsewhere {
+				detail = "environment or cluster differs"
+			} else {
+				detail = "shares " + e.sharedText(a, c.place.latest)
+			}
+		case evText:
+			detail = "same alert name"
+			if a.template == c.place.latest.template {
+				detail += " and text"
+			}
+		}
+		if points != 0 || kind == evTopology || kind == evTime {
+			parts = append(parts, Part{evidenceNames[kind], points, detail})
+		}
+	}
+	return parts
+}
+
+func (e *Engine) companyText(a *alert) string {
+	h := e.habitOf(a)
+	if h == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of the last %d of this kind came with others, %d by chance", h.Together, h.Judged, (h.Chance+500)/1000)
+}
+
+func (e *Engine) delayText(a *alert, c *candidate) string {
+	h := e.habitOf(a)
+	if h == nil {
+		return ""
+	}
+	delay := time.Duration(a.began-c.place.inc.first().began) * time.Microsecond
+	return fmt.Sprintf("%s after the first; half of the last %d of this kind came within %s", roundGap(delay), h.Delayed, h.usualDelay())
 }
 
 func (e *Engine) nameOf(a *alert) string {

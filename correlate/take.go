@@ -54,9 +54,10 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 	newEpisode := verdict == ingest.Fresh || verdict == ingest.Missed
 	if newEpisode {
 		a.startsAt, a.firstSeen, a.count, a.expiresAt = micros(ev.StartsAt), e.now, 0, 0
-		if a.incident != nil {
-			e.moved(a.incident, a)
+		if a.incident == nil {
+			a.begin()
 		}
+		e.judgeLater(a)
 	}
 	a.lastSeen = e.now
 	a.count++

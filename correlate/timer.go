@@ -13,6 +13,7 @@ const (
 	timerForget                        // an alert that no longer matters
 	timerForgetChange                  // a change that no longer matters
 	timerForgetIncident
+	timerJudge    // an alert of which it is known by now what began with it
 	timerRecalled // an ended incident that was given back for a command
 )
 

@@ -70,7 +70,7 @@ func (e *Engine) farApart(a *alert, inc *incident) string {
 	near := e.estate.around(a.ci)
 	for i := range near {
 		if p := inc.cis[near[i].ci]; p != nil {
-			gap := time.Duration(p.gap(a.onset())) * time.Microsecond
+			gap := time.Duration(p.gap(a.began)) * time.Microsecond
 			return fmt.Sprintf("%s is %s from %s, but its alerts began %s apart, which is too long for that distance.",
 				e.display(a.ci), plural(int(near[i].hops), "hop"), e.display(near[i].ci), roundGap(gap))
 		}
