@@ -71,6 +71,7 @@ func newRootCommand() *cobra.Command {
 		newCICommand(),
 		newImportCommand(),
 		newMapCommand(),
+		newScoreCommand(),
 		newBenchCommand(),
 		newServeCommand(),
 		newDemoCommand(),
