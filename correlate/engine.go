@@ -31,7 +31,7 @@ type Engine struct {
 	origins   map[origin]*origin
 
 	// What the past taught: of kinds of alerts, of single alerts, of CIs.
-	habits  map[uint64]*habit
+	habits  map[uint64]*Habit
 	pasts   pasts
 	traffic traffic
 	swept   int64 // number of the half hour at which the old was last dropped
@@ -55,7 +55,7 @@ type Engine struct {
 	dirty       []*incident
 	dirtyAlerts []*alert
 	sighted     []*alert
-	dirtyHabits []*habit
+	learned     map[remembered]struct{}
 
 	packer packer
 	views  views
@@ -77,7 +77,7 @@ func New(cfg Config, rules []cmdb.Rule) (*Engine, error) {
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
-		habits: map[uint64]*habit{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
+		habits: map[uint64]*Habit{}, learned: map[remembered]struct{}{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err
@@ -229,7 +229,7 @@ func (e *Engine) flush() {
 			r.Incident = e.incidents[r.Incident.ID].rec
 		}
 	}
-	e.flushHabits()
+	e.flushMemories()
 	e.out.Alerts = slices.Grow(e.out.Alerts, len(e.dirtyAlerts))
 	for _, a := range e.dirtyAlerts {
 		a.dirty = false

@@ -1,10 +1,9 @@
 package correlate
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"sort"
+	"strconv"
 	"time"
 )
 
@@ -15,9 +14,6 @@ import (
 type Habit struct {
 	Class string `json:"class,omitempty"` // of the CI; empty for alerts without one
 	Name  string `json:"name"`
-	// Revision is the engine's record number; the highest of a kind holds.
-	Revision int64     `json:"revision"`
-	At       time.Time `json:"at"`
 	// Judged counts the onsets looked at, Together those near which something
 	// else began at about the same time, and Chance, in thousandths, how many
 	// of them would have had such company by chance.
@@ -165,58 +161,38 @@ func clamp(points float64, least, most int) int {
 	return int(math.Round(min(max(points, float64(least)), float64(most))))
 }
 
-// habit is the engine's Habit of one kind.
-type habit struct {
-	Habit
-	dirty bool
+const habitKind = "habit"
+
+func (h *Habit) memory() (kind, key string) {
+	return habitKind, strconv.FormatUint(kindKey(h.Class, h.Name), 16)
 }
 
 // habitOf finds what is known of an alert's kind; nil when that is nothing.
-func (e *Engine) habitOf(a *alert) *habit { return e.habits[e.kindOf(a)] }
+func (e *Engine) habitOf(a *alert) *Habit { return e.habits[e.kindOf(a)] }
 
-func (e *Engine) kindOf(a *alert) uint64 {
-	class := ""
-	if a.ci != unbound {
-		class = e.estate.At(a.ci).Class
+func kindKey(class, name string) uint64 { return hash(class) ^ uint64(short(hash(name))) }
+
+func (e *Engine) kindOf(a *alert) uint64 { return hash(e.classOf(a)) ^ uint64(a.name) }
+
+func (e *Engine) classOf(a *alert) string {
+	if a.ci == unbound {
+		return ""
 	}
-	return hash(class) ^ uint64(a.name)
+	return e.estate.At(a.ci).Class
 }
 
 // learnOf is habitOf for something new about the kind, which is stored at the
 // end of the tick; nil when there are too many kinds.
-func (e *Engine) learnOf(a *alert) *habit {
+func (e *Engine) learnOf(a *alert) *Habit {
 	k := e.kindOf(a)
 	h := e.habits[k]
 	if h == nil {
 		if len(e.habits) >= habitsMost {
 			return nil
 		}
-		h = &habit{Habit: Habit{Name: e.view(a).labels.Get("alertname")}}
-		if a.ci != unbound {
-			h.Class = e.estate.At(a.ci).Class
-		}
+		h = &Habit{Class: e.classOf(a), Name: e.view(a).labels.Get("alertname")}
 		e.habits[k] = h
 	}
-	if !h.dirty {
-		h.dirty = true
-		e.dirtyHabits = append(e.dirtyHabits, h)
-	}
+	e.memorise(h)
 	return h
-}
-
-// flushHabits stores what was learned in a tick.
-func (e *Engine) flushHabits() {
-	slices.SortFunc(e.dirtyHabits, func(a, b *habit) int {
-		return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Name, b.Name))
-	})
-	for _, h := range e.dirtyHabits {
-		h.dirty = false
-		e.revision++
-		h.Revision, h.At = e.revision, timeOf(e.now)
-		rec := h.Habit
-		rec.Delays = slices.Clone(h.Delays)
-		e.out.Habits = append(e.out.Habits, rec)
-	}
-	clear(e.dirtyHabits)
-	e.dirtyHabits = e.dirtyHabits[:0]
 }

@@ -23,7 +23,7 @@ type history struct {
 	alerts      map[ingest.Fingerprint]ingest.Alert
 	incidents   map[string]Incident
 	attachments map[string]Attachment
-	habits      map[string]Habit
+	memories    map[string]Memory
 	lessons     []Lesson
 	seq, rev    int64
 	lines       []string // every record, as JSON
@@ -31,7 +31,7 @@ type history struct {
 
 func newHistory() *history {
 	return &history{events: map[int64]ingest.Event{}, alerts: map[ingest.Fingerprint]ingest.Alert{},
-		incidents: map[string]Incident{}, attachments: map[string]Attachment{}, habits: map[string]Habit{}}
+		incidents: map[string]Incident{}, attachments: map[string]Attachment{}, memories: map[string]Memory{}}
 }
 
 func (h *history) add(o *Output) {
@@ -72,9 +72,9 @@ func (h *history) add(o *Output) {
 		line(l)
 		h.rev = max(h.rev, l.Revision)
 	}
-	for _, x := range o.Habits {
+	for _, x := range o.Memories {
 		line(x)
-		h.habits[x.Class+"/"+x.Name] = x
+		h.memories[x.Kind+" "+x.Key] = x
 		h.rev = max(h.rev, x.Revision)
 	}
 	for _, l := range o.Lessons {
@@ -96,8 +96,8 @@ func (h *history) state(horizon time.Duration, s *cmdb.Snapshot) State {
 			held[inc.ID] = true
 		}
 	}
-	for _, k := range sortedKeys(h.habits) {
-		st.Habits = append(st.Habits, h.habits[k])
+	for _, k := range sortedKeys(h.memories) {
+		st.Memories = append(st.Memories, h.memories[k])
 	}
 	for _, l := range h.lessons {
 		if l.At.After(h.at.Add(-History)) {

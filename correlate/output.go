@@ -17,7 +17,7 @@ type Output struct {
 	Attachments []Attachment
 	Incidents   []Incident
 	Links       []Link
-	Habits      []Habit
+	Memories    []Memory
 	Lessons     []Lesson
 	// Sightings are the re-sends, at most one for each alert.
 	Sightings []ingest.Sighting
@@ -38,7 +38,7 @@ type Counts struct {
 
 // Empty says whether there is nothing to store.
 func (o *Output) Empty() bool {
-	return len(o.Events)+len(o.Alerts)+len(o.Attachments)+len(o.Incidents)+len(o.Links)+len(o.Habits)+len(o.Lessons)+len(o.Sightings)+len(o.Counts) == 0
+	return len(o.Events)+len(o.Alerts)+len(o.Attachments)+len(o.Incidents)+len(o.Links)+len(o.Memories)+len(o.Lessons)+len(o.Sightings)+len(o.Counts) == 0
 }
 
 // State is what an engine is restored from: what a store makes of all outputs
@@ -64,8 +64,8 @@ type State struct {
 	Changes []ingest.Event
 	// Commands are the command events received after State.At − Horizon.
 	Commands []ingest.Event
-	// Habits are the newest of each kind of alert.
-	Habits []Habit
+	// Memories are the newest of each kind and key.
+	Memories []Memory
 	// Lessons are those made after State.At − [History], by number.
 	Lessons []Lesson
 	// Topology is the estate, nil when there is none.

@@ -19,10 +19,8 @@ func (e *Engine) Restore(s State) error {
 			return err
 		}
 	}
-	for i := range s.Habits {
-		h := &habit{Habit: s.Habits[i]}
-		h.Delays = slices.Clone(h.Delays)
-		e.habits[hash(h.Class)^uint64(short(hash(h.Name)))] = h
+	if err := e.restoreMemories(s.Memories); err != nil {
+		return err
 	}
 	for i := range s.Lessons {
 		ci := unbound

@@ -200,7 +200,7 @@ func (e *Engine) candidates(a *alert) []candidate {
 // recollect adds the evidence of the past: how surprising it is that something
 // begins here so soon, whether this kind of alert comes in company, and whether
 // it usually comes so long after the beginning.
-func (e *Engine) recollect(c *candidate, a *alert, h *habit, traffic float64) {
+func (e *Engine) recollect(c *candidate, a *alert, h *Habit, traffic float64) {
 	if c.place.key.ci != unbound {
 		c.expected = traffic * max(time.Duration(c.gap)*time.Microsecond, surpriseGap).Seconds()
 		c.points[evSurprise] = e.weigh(evSurprise,
