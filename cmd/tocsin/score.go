@@ -127,7 +127,7 @@ func (o *scoreOptions) report() (*quality.Report, error) {
 	var m *quality.Matching
 	if o.predicted != "" {
 		if err := quality.Match(truth, predicted); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s and %s: %w", o.predicted, o.truth, err)
 		}
 		g := quality.Score(truth, predicted, o.groupsOnly)
 		rep.Grouping = &g
@@ -142,23 +142,31 @@ func (o *scoreOptions) report() (*quality.Report, error) {
 	}
 	if o.causes != "" {
 		r, err := quality.Rank(incidents, causes, m, level)
-		errs = append(errs, err)
+		errs = append(errs, inFile(o.causes, err))
 		rep.Ranking = &r
 	}
 	if o.changes != "" {
 		l, err := quality.Link(changeTruth, changes, m)
-		errs = append(errs, err)
+		errs = append(errs, inFile(o.changes, err))
 		rep.Links = &l
 	}
 	if o.problems != "" {
 		p, err := quality.Recur(incidents, problems, m)
-		errs = append(errs, err)
+		errs = append(errs, inFile(o.problems, err))
 		rep.Problems = &p
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return rep, nil
+}
+
+// inFile names the file that an error is about.
+func inFile(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // readRecords reads a file when one is named, and notes what is wrong with it.

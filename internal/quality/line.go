@@ -24,7 +24,7 @@ type line struct {
 	dec      *jsontext.Decoder
 	fields   []string // the names in this line, as far as it was read
 	mistakes []error  // of this line
-	broken   bool     // no JSON from here on
+	broken   bool     // nothing more can be said of it
 	known    map[string]string
 	labelled []ingest.Label // used again for each alert
 }
@@ -48,6 +48,7 @@ func (l *line) decode(raw []byte, take func(field string) bool) {
 	if k := l.dec.PeekKind(); k != jsontext.KindBeginObject && k != jsontext.KindInvalid {
 		if v, ok := l.value(""); ok {
 			l.bad("want an object, got %s", describe(v))
+			l.broken = true
 		}
 		return
 	}
@@ -69,7 +70,16 @@ func (l *line) object(take func(field string) bool) {
 		return
 	}
 	top := l.dec.StackDepth() == 1
-	for l.dec.PeekKind() != jsontext.KindEndObject {
+	for {
+		k := l.dec.PeekKind()
+		if k == jsontext.KindEndObject {
+			break
+		}
+		if k != jsontext.KindString && k != jsontext.KindInvalid {
+			l.bad("no JSON: the name of a field stands in quotes")
+			l.broken = true
+			return
+		}
 		v, ok := l.value("")
 		if !ok {
 			return
@@ -118,7 +128,7 @@ func (l *line) syntax(field string, err error) {
 		return
 	}
 	at := min(max(int(syntax.ByteOffset), 0), len(l.raw))
-	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+	for _, word := range []string{"NaN", "-Infinity", "Infinity"} {
 		// The offset is that of the sign, or of what follows it.
 		if bytes.HasPrefix(l.raw[at:], []byte(word)) || bytes.HasSuffix(l.raw[:at], []byte("-")) && bytes.HasPrefix(l.raw[at-1:], []byte(word)) {
 			l.bad("%s%s is no number; leave the field out, or give a number", of, word)

@@ -2,6 +2,7 @@ package quality
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -72,9 +73,9 @@ func (m *Matching) speakerOf(truth string) string {
 }
 
 // check says when none of the incidents that a file speaks of is known.
-func (m *Matching) check(file string, ids, truths []string) error {
+func (m *Matching) check(ids, truths []string) error {
 	if len(ids) == 0 {
-		return fmt.Errorf("%s: no incident in it", file)
+		return errors.New("no incident is in it")
 	}
 	if m != nil {
 		for _, id := range ids {
@@ -82,8 +83,8 @@ func (m *Matching) check(file string, ids, truths []string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("%s: none of its %d incidents, such as %q, is among the %d of the predicted alerts; these files are of different runs",
-			file, len(ids), shorten(ids[0]), len(m.predicted))
+		return fmt.Errorf("none of its %d incidents, such as %q, is among the %d of the predicted alerts; these files are of different runs",
+			len(ids), shorten(ids[0]), len(m.predicted))
 	}
 	known := make(map[string]bool, len(truths))
 	for _, id := range truths {
@@ -94,8 +95,8 @@ func (m *Matching) check(file string, ids, truths []string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: none of its %d incidents, such as %q, is among the %d true ones; give the predicted alerts too, so that they can be matched",
-		file, len(ids), shorten(ids[0]), len(truths))
+	return fmt.Errorf("none of its %d incidents, such as %q, is among the %d true ones; give the predicted alerts too, so that they can be matched",
+		len(ids), shorten(ids[0]), len(truths))
 }
 
 // WithAlerts leaves out incidents that no alert belongs to: nobody who is told

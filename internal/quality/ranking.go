@@ -34,7 +34,7 @@ func Rank(incidents []Incident, causes []Causes, m *Matching, level func(ci stri
 		ranked[c.IncidentID] = c.Causes
 		ids = append(ids, c.IncidentID)
 	}
-	if err := m.check("causes", ids, incidentIDs(incidents)); err != nil {
+	if err := m.check(ids, incidentIDs(incidents)); err != nil {
 		return Ranking{}, err
 	}
 	var r Ranking
@@ -57,7 +57,7 @@ func Rank(incidents []Incident, causes []Causes, m *Matching, level func(ci stri
 		}
 	}
 	if r.Incidents == 0 {
-		return Ranking{}, fmt.Errorf("causes: the root_cis of all %d incidents are empty or of no alert; there is nothing to compare with", len(incidents))
+		return Ranking{}, fmt.Errorf("the root_cis of all %d incidents are empty or of no alert; there is nothing to compare with", len(incidents))
 	}
 	n := float64(r.Incidents)
 	r.AC1, r.AC3, r.AC5 = float64(within[1])/n, float64(within[3])/n, float64(within[5])/n
@@ -111,14 +111,14 @@ type Links struct {
 // that stands for none is wrong. The error says that there is nothing to compare.
 func Link(truth, predicted []ChangeLink, m *Matching) (Links, error) {
 	if len(truth) == 0 {
-		return Links{}, errors.New("changes: the truth has no link between a change and an incident; there is nothing to compare with")
+		return Links{}, errors.New("the truth has no link between a change and an incident; there is nothing to compare with")
 	}
 	if m != nil && len(predicted) > 0 {
 		ids := make([]string, 0, len(predicted))
 		for _, p := range predicted {
 			ids = append(ids, p.IncidentID)
 		}
-		if err := m.check("changes", ids, nil); err != nil {
+		if err := m.check(ids, nil); err != nil {
 			return Links{}, err
 		}
 	}
@@ -167,7 +167,7 @@ func Recur(incidents []Incident, problems []Recurrence, m *Matching) (Problems, 
 		signature[p.IncidentID] = p.Signature
 		ids = append(ids, p.IncidentID)
 	}
-	if err := m.check("problems", ids, incidentIDs(incidents)); err != nil {
+	if err := m.check(ids, incidentIDs(incidents)); err != nil {
 		return Problems{}, err
 	}
 	// Incidents are to problems what alerts are to incidents.
@@ -181,7 +181,7 @@ func Recur(incidents []Incident, problems []Recurrence, m *Matching) (Problems, 
 		predicted = append(predicted, Prediction{AlertID: inc.IncidentID, IncidentID: signature[m.speakerOf(inc.IncidentID)]})
 	}
 	if len(truth) == 0 {
-		return Problems{}, fmt.Errorf("problems: the problem_id of all %d incidents is missing or of no alert; there is nothing to compare with", len(incidents))
+		return Problems{}, fmt.Errorf("the problem_id of all %d incidents is missing or of no alert; there is nothing to compare with", len(incidents))
 	}
 	g := Score(truth, predicted, false)
 	return Problems{Incidents: g.Alerts, True: g.TruthGroups, Predicted: g.PredGroups, P: g.PairP, R: g.PairR, F1: g.PairF1}, nil

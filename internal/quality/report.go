@@ -3,6 +3,7 @@ package quality
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -161,7 +162,8 @@ func FigureNames() []string {
 }
 
 // MarshalJSON writes one flat object, with the level beside the figures when
-// causes were judged.
+// causes were judged. Figures have twelve decimals: what follows is rounding,
+// and differs from machine to machine.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	o := newObject(nil)
 	if r.Ranking != nil {
@@ -169,7 +171,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	}
 	for _, s := range r.Sections() {
 		for _, f := range s.Figures {
-			o.number(f.Name, f.Value)
+			o.number(f.Name, math.Round(f.Value*1e12)/1e12)
 		}
 	}
 	return o.end()
