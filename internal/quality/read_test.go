@@ -250,7 +250,7 @@ func checkReader[T any](t *testing.T, read func(io.Reader, string) ([]T, error),
 	if got != nil {
 		t.Errorf("%q: %v and %v", text, got, err)
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // it is made by errors.Join
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatalf("%q: %v", text, err)
 	}
