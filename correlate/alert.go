@@ -85,10 +85,13 @@ func (a *alert) flapping() bool { return a.flaps != nil && a.flaps.flapping }
 
 // begin sets began for an alert that begins to fire anew. It may say that it
 // started after we received it, if clocks differ.
-func (a *alert) begin() { a.began = min(a.startsAt, a.firstSeen) }
+func (a *alert) begin() { a.began = a.onset() }
+
+// onset is when its current firing began.
+func (a *alert) onset() int64 { return min(a.startsAt, a.firstSeen) }
 
 // again says that its current firing is not its first in its incident.
-func (a *alert) again() bool { return a.began != min(a.startsAt, a.firstSeen) }
+func (a *alert) again() bool { return a.incident != nil && a.began != a.onset() }
 
 func (a *alert) episode() ingest.Episode {
 	ep := ingest.Episode{
@@ -289,6 +292,7 @@ type view struct {
 	// where no CI does, the most telling first: alerts with one subject are
 	// about one thing. The subject of a bound alert is how it was bound.
 	subjects []uint64
+	ruling   ruling
 }
 
 // views keeps the views of the alerts looked at lately: one event looks at its
@@ -307,6 +311,10 @@ func (e *Engine) view(a *alert) *view {
 	v.pairs = v.pairs[:0]
 	for i := range v.labels {
 		v.pairs = append(v.pairs, pairOf(&v.labels[i]))
+	}
+	v.ruling = ruling{minAlerts: 1}
+	if len(e.rulings.all) > 0 {
+		v.ruling = e.rulings.of(e.getOf(v.labels, v.binding.Index))
 	}
 	v.subjects = v.subjects[:0]
 	if v.binding.Index != unbound {

@@ -36,6 +36,8 @@ type Config struct {
 	Noise     NoiseConfig      `yaml:"noise"`
 	Priority  PriorityConfig   `yaml:"priority"`
 	Watchdogs []WatchdogConfig `yaml:"watchdogs"`
+	// Rules are what operators know and no evidence shows.
+	Rules []Rule `yaml:"rules"`
 }
 
 // Duration is a time.Duration that is written as "10m" in YAML.
@@ -224,6 +226,9 @@ func (c *Config) Validate() error {
 		if w.Timeout < 0 {
 			bad(fmt.Sprintf("watchdogs[%d].timeout", i), time.Duration(w.Timeout), "want 0 or more")
 		}
+	}
+	if _, err := compileRules(c.Rules); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

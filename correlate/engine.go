@@ -14,10 +14,12 @@ import (
 // incidents that are not closed for long, the estate. See the package comment
 // for what it promises. The zero Engine is not usable; see [New].
 type Engine struct {
-	cfg    Config
-	rules  []cmdb.Rule
-	estate *estate
-	binder *cmdb.Binder
+	cfg   Config
+	rules []cmdb.Rule
+	// rulings are the rules of operators.
+	rulings rules
+	estate  *estate
+	binder  *cmdb.Binder
 
 	now       int64 // effective time of what is being decided, microseconds
 	revision  int64 // highest record number given
@@ -65,15 +67,19 @@ type Engine struct {
 	other   ingest.Labels
 }
 
-// New makes an engine without state and with an empty estate. rules say how
+// New makes an engine without state and with an empty estate. bindings say how
 // alerts are bound to CIs, nil for the default rules. It returns an error when
 // the configuration or a rule is impossible.
-func New(cfg Config, rules []cmdb.Rule) (*Engine, error) {
+func New(cfg Config, bindings []cmdb.Rule) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	rulings, err := compileRules(cfg.Rules)
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{
-		cfg: cfg, rules: rules,
+		cfg: cfg, rules: bindings, rulings: rulings,
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
@@ -90,7 +96,7 @@ func (e *Engine) setEstate(s *cmdb.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("binding rules: %w", err)
 	}
-	e.estate, e.binder, e.views = newEstate(s), b, views{}
+	e.estate, e.binder, e.views = newEstate(s, &e.rulings), b, views{}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 // Status is the state of an incident.
 //
+//	pending ──► open (see below), or closed without anybody having been told
 //	open ──► acknowledged ──► resolved ──► closed
 //	  └── on_hold ──┘            │ reopened within the window
 //	  merged: its alerts live on in MergedInto
@@ -16,6 +17,8 @@ type Status string
 
 // The states of an incident.
 const (
+	// Pending waits, by a rule, for more alerts or for a time: nobody is told.
+	Pending      Status = "pending"
 	Open         Status = "open"
 	Acknowledged Status = "acknowledged"
 	OnHold       Status = "on_hold"
@@ -25,7 +28,7 @@ const (
 )
 
 // Statuses are all states, in the order of an incident's life.
-var Statuses = []Status{Open, Acknowledged, OnHold, Resolved, Closed, Merged}
+var Statuses = []Status{Pending, Open, Acknowledged, OnHold, Resolved, Closed, Merged}
 
 // ParseStatus reads one of [Statuses].
 func ParseStatus(s string) (Status, error) {
@@ -37,9 +40,8 @@ func ParseStatus(s string) (Status, error) {
 	return "", fmt.Errorf("incident status %q: want one of %v", s, Statuses)
 }
 
-// Active says whether people are still expected to work on it: open,
-// acknowledged or on hold.
-func (s Status) Active() bool { return s == Open || s == Acknowledged || s == OnHold }
+// Active says whether it takes alerts in: pending, open, acknowledged or on hold.
+func (s Status) Active() bool { return s == Pending || s == Open || s == Acknowledged || s == OnHold }
 
 // Incident is one revision of an incident. Its history is its timeline.
 type Incident struct {
@@ -71,7 +73,9 @@ type Incident struct {
 	ClosedAt       time.Time `json:"closed_at,omitzero"`
 	// HeldOpen says that people reopened it while none of its alerts fired: it
 	// is theirs to resolve, unless one fires and ends again.
-	HeldOpen bool   `json:"held_open,omitempty"`
+	HeldOpen bool `json:"held_open,omitempty"`
+	// Untold says that it ended while it was pending: nobody was told of it.
+	Untold   bool   `json:"untold,omitempty"`
 	Assignee string `json:"assignee,omitempty"`
 
 	MergedInto string   `json:"merged_into,omitempty"`
@@ -144,6 +148,7 @@ type EntryKind string
 
 // What can happen to an incident.
 const (
+	EntryPending      EntryKind = "pending"
 	EntryOpened       EntryKind = "opened"
 	EntryAlerts       EntryKind = "alerts"
 	EntrySeverity     EntryKind = "severity"

@@ -45,6 +45,11 @@ type incident struct {
 	recalled bool
 	// had are the alerts that a merged incident brought along, for unmerge.
 	had []ingest.Fingerprint
+	// minAlerts and openAt are what a pending incident waits for; sides count
+	// where its alerts stand in what rules keep apart.
+	minAlerts int
+	openAt    int64
+	sides     map[side]int32
 }
 
 type pair struct {
@@ -88,6 +93,16 @@ func (e *Engine) enter(inc *incident, a *alert) {
 	for _, s := range v.subjects {
 		e.place(inc, placeKey{ci: unbound, subject: s}, a)
 	}
+	for _, l := range v.ruling.links {
+		e.place(inc, placeKey{ci: unbound, subject: l.hash}, a)
+	}
+	for _, s := range v.ruling.sides {
+		if inc.sides == nil {
+			inc.sides = map[side]int32{}
+		}
+		inc.sides[s]++
+	}
+	inc.waitFor(a, &v.ruling)
 }
 
 // order puts an alert among the earliest.
@@ -181,8 +196,23 @@ func (e *Engine) leave(inc *incident, a *alert) {
 			}
 		}
 	}
-	for _, s := range e.view(a).subjects {
+	v := e.view(a)
+	for _, s := range v.subjects {
 		drop(placeKey{ci: unbound, subject: s})
+	}
+	for _, l := range v.ruling.links {
+		drop(placeKey{ci: unbound, subject: l.hash})
+	}
+	for _, s := range v.ruling.sides {
+		if inc.sides[s]--; inc.sides[s] == 0 {
+			delete(inc.sides, s)
+		}
+	}
+	if inc.rec.Status == Pending {
+		inc.minAlerts, inc.openAt = 0, 0
+		for _, m := range inc.members {
+			inc.waitFor(m, &e.view(m).ruling)
+		}
 	}
 }
 
@@ -274,10 +304,17 @@ func (e *Engine) unplace(inc *incident, a *alert) {
 		delete(inc.cis, a.ci)
 		e.places.remove(e.estate, p)
 	}
-	for _, s := range e.view(a).subjects {
-		if p := e.places.of(placeKey{ci: unbound, subject: s}, inc); p != nil {
+	v := e.view(a)
+	unplace := func(subject uint64) {
+		if p := e.places.of(placeKey{ci: unbound, subject: subject}, inc); p != nil {
 			e.places.remove(e.estate, p)
 		}
+	}
+	for _, s := range v.subjects {
+		unplace(s)
+	}
+	for _, l := range v.ruling.links {
+		unplace(l.hash)
 	}
 }
 
@@ -287,6 +324,7 @@ func (e *Engine) release(inc *incident) {
 		e.unplace(inc, a)
 		if a.incident == inc {
 			a.incident = nil
+			a.begin()
 			e.forgetAlertLater(a)
 		}
 	}

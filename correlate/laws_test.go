@@ -160,6 +160,27 @@ func genEstate(t *rapid.T) *cmdb.Snapshot {
 	return s
 }
 
+// genConfig draws rules, and what makes alerts noise soon.
+func genConfig(t *rapid.T) Config {
+	cfg := DefaultConfig()
+	cfg.Noise.Chronic, cfg.Noise.Periodic = 3, 3
+	for _, r := range []Rule{
+		{Name: "few", Match: []string{`alertname="Slow"`}, MinAlerts: 2},
+		{Name: "later", Match: []string{`alertname="Down"`, `ci.class="server"`}, Delay: Duration(4 * time.Minute)},
+		{Name: "together", Match: []string{`severity="major"`}, MustLink: &MustLink{By: []string{"alertname"}}},
+		{Name: "tenants", MustNotLink: &MustNotLink{By: []string{"ci"}}},
+		{Name: "sides", Match: []string{`alertname="Down"`}, MustNotLink: &MustNotLink{From: []string{`alertname="Slow"`}}},
+		{Name: "lateral", Break: &Break{Relations: []string{"connects_to"}, Through: []string{"service"}}},
+		{Name: "full", Break: &Break{After: Duration(10 * time.Minute), Alerts: 3}},
+		{Name: "never", Match: []string{`alertname="Down"`}, NeverNoise: true},
+	} {
+		if rapid.IntRange(0, 4).Draw(t, "rule "+r.Name) == 0 {
+			cfg.Rules = append(cfg.Rules, r)
+		}
+	}
+	return cfg
+}
+
 // genStory draws events of few alerts, so that they meet again and again, and
 // commands that name incidents by number: what that is shows at run time.
 func genStory(t *rapid.T) []step {
@@ -212,8 +233,8 @@ func genStory(t *rapid.T) []step {
 
 // play runs a story. between is called after each step with the engine so far
 // and may put another one in its place.
-func play(t *rapid.T, s *cmdb.Snapshot, story []step, shuffle func([]*ingest.Event), between func(*Engine, *history) *Engine) *history {
-	e, err := New(DefaultConfig(), nil)
+func play(t *rapid.T, cfg Config, s *cmdb.Snapshot, story []step, shuffle func([]*ingest.Event), between func(*Engine, *history) *Engine) *history {
+	e, err := New(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,9 +366,9 @@ func kindOf(line string) string {
 
 func TestArrivalOrderWithinATickDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, story := genEstate(t), genStory(t)
-		want := play(t, s, story, nil, nil)
-		got := play(t, s, story, func(evs []*ingest.Event) {
+		cfg, s, story := genConfig(t), genEstate(t), genStory(t)
+		want := play(t, cfg, s, story, nil, nil)
+		got := play(t, cfg, s, story, func(evs []*ingest.Event) {
 			for i := len(evs) - 1; i > 0; i-- {
 				j := rapid.IntRange(0, i).Draw(t, "swap")
 				evs[i], evs[j] = evs[j], evs[i]
@@ -359,8 +380,8 @@ func TestArrivalOrderWithinATickDoesNotMatter(t *testing.T) {
 
 func TestMoreTicksChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, story := genEstate(t), genStory(t)
-		want := play(t, s, story, nil, nil)
+		cfg, s, story := genConfig(t), genEstate(t), genStory(t)
+		want := play(t, cfg, s, story, nil, nil)
 		var fine []step
 		for _, st := range story {
 			for st.after >= 20*time.Second {
@@ -369,23 +390,22 @@ func TestMoreTicksChangeNothing(t *testing.T) {
 			}
 			fine = append(fine, st)
 		}
-		checkSame(t, "more ticks", want, play(t, s, fine, nil, nil))
+		checkSame(t, "more ticks", want, play(t, cfg, s, fine, nil, nil))
 	})
 }
 
 func TestRestartChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, story := genEstate(t), genStory(t)
-		want := play(t, s, story, nil, nil)
-		got := play(t, s, story, nil, func(e *Engine, h *history) *Engine {
+		cfg, s, story := genConfig(t), genEstate(t), genStory(t)
+		want := play(t, cfg, s, story, nil, nil)
+		got := play(t, cfg, s, story, nil, func(e *Engine, h *history) *Engine {
 			if !rapid.Bool().Draw(t, "restart") {
 				return e
 			}
-			fresh, err := New(DefaultConfig(), nil)
+			fresh, err := New(cfg, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			cfg := DefaultConfig()
 			if err := fresh.Restore(h.state(cfg.Horizon(), s)); err != nil {
 				t.Fatal(err)
 			}
@@ -400,9 +420,9 @@ func TestRestartChangesNothing(t *testing.T) {
 // event's JSON does not hold has a part in a decision.
 func TestReplayIsLive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, story := genEstate(t), genStory(t)
-		want := play(t, s, story, nil, nil)
-		got := play(t, s, story, func(evs []*ingest.Event) {
+		cfg, s, story := genConfig(t), genEstate(t), genStory(t)
+		want := play(t, cfg, s, story, nil, nil)
+		got := play(t, cfg, s, story, func(evs []*ingest.Event) {
 			for i := range evs {
 				b, err := json.Marshal(evs[i])
 				if err != nil {

@@ -94,7 +94,7 @@ func (e *Engine) inCompany(a *alert) bool {
 // Only the first and the last of the incident here are looked at: they do not
 // depend on the order of its alerts, and there may be thousands.
 func (p *presence) othersNear(a *alert, span int64) bool {
-	within := func(onset int64) bool { return max(onset-a.began, a.began-onset) <= span }
+	within := func(began int64) bool { return max(began-a.onset(), a.onset()-began) <= span }
 	if a.incident != p.inc || p.key.ci != a.ci && p.key.ci != unbound { // it is not here itself
 		return within(p.first) || within(p.last)
 	}
@@ -102,7 +102,7 @@ func (p *presence) othersNear(a *alert, span int64) bool {
 	case len(p.members) == 1:
 		return false
 	case p.first == a.began && p.last == a.began:
-		return true
+		return within(a.began)
 	default:
 		return p.first != a.began && within(p.first) || p.last != a.began && within(p.last)
 	}

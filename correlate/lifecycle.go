@@ -43,7 +43,7 @@ func (e *Engine) expire(t timer) {
 		if len(e.changes[int32(t.key)]) == 0 {
 			delete(e.changes, int32(t.key))
 		}
-	case timerResolve, timerClose, timerHold, timerForgetIncident, timerRecalled:
+	case timerOpen, timerResolve, timerClose, timerHold, timerForgetIncident, timerRecalled:
 		// An incident that was forgotten and recalled is another one.
 		if inc := e.incidents[t.inc.rec.ID]; inc == t.inc {
 			e.expireIncident(inc, t)
@@ -53,8 +53,15 @@ func (e *Engine) expire(t timer) {
 
 func (e *Engine) expireIncident(inc *incident, t timer) {
 	switch t.kind {
+	case timerOpen:
+		e.ripen(inc)
 	case timerResolve:
 		if inc.rec.Status.Active() && inc.firing == 0 && e.settled(inc) && e.resolveAt(inc) <= e.now {
+			if inc.rec.Status == Pending {
+				inc.rec.Untold = true
+				e.close(inc, self, "Never opened: its alerts were resolved first")
+				return
+			}
 			if len(inc.members) == 0 {
 				e.resolve(inc, self, "No alerts are left")
 			} else {

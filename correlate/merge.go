@@ -28,6 +28,11 @@ func (e *Engine) merge(into *incident, others []*incident, by, why string) {
 		o.had = o.had[:0]
 		e.aggregate(o) // the merged record keeps what it was
 		o.rec.MergedInto = into.rec.ID
+		o.rec.Untold = o.rec.Status == Pending
+		if !o.rec.Untold && into.rec.Status == Pending {
+			e.setStatus(into, Open)
+			e.note(into, EntryOpened, by, "Opened: merged with %s, which people know of", o.rec.ID)
+		}
 		o.rec.HoldUntil = into.rec.HoldUntil
 		e.setStatus(o, Merged)
 		e.note(o, EntryMergedInto, by, "Merged into %s: %s", into.rec.ID, why)
@@ -69,7 +74,7 @@ func (e *Engine) unmerge(from, o *incident, by string) {
 	fresh := newIncident(o.rec)
 	fresh.entries, fresh.dirty = o.entries, o.dirty
 	*o = *fresh
-	o.rec.MergedInto = ""
+	o.rec.MergedInto, o.rec.Untold = "", false
 	o.rec.ClosedAt, o.rec.ResolvedAt = timeOf(0), timeOf(0)
 	o.rec.Apart = addSorted(o.rec.Apart, from.rec.ID)
 	from.rec.Apart = addSorted(from.rec.Apart, o.rec.ID)

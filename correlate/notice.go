@@ -23,6 +23,9 @@ var Notices = []Notice{NoticeOpened, NoticeChanged, NoticeAcknowledged, NoticeRe
 // receiver gets the whole incident in any case. More alerts of the same kind
 // are no news; a change of severity, priority or likeliest cause is.
 func NoticeOf(inc *Incident) Notice {
+	if inc.Status == Pending || inc.Untold {
+		return ""
+	}
 	best, rank := Notice(""), 0
 	take := func(n Notice, r int) {
 		if r > rank {
@@ -43,7 +46,7 @@ func NoticeOf(inc *Incident) Notice {
 			take(NoticeAcknowledged, 2)
 		case EntrySeverity, EntryPriority, EntryCause, EntryAssigned, EntryHeld, EntryResumed, EntrySplit, EntryMerged, EntryMoved:
 			take(NoticeChanged, 1)
-		case EntryAlerts, EntryClosed, EntryCommented, EntryLinked, EntryUnlinked:
+		case EntryPending, EntryAlerts, EntryClosed, EntryCommented, EntryLinked, EntryUnlinked:
 		}
 	}
 	return best

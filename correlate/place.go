@@ -24,7 +24,7 @@ func (e *Engine) correlate(a *alert) {
 		a.suppression = suppressedFlapping
 		return
 	}
-	if n, ok := e.noiseOf(a); ok {
+	if n, ok := e.noiseOf(a); ok && !e.view(a).ruling.neverNoise {
 		a.suppression = suppressedChronic
 		if n.Period > 0 {
 			a.suppression = suppressedPeriodic
@@ -32,12 +32,12 @@ func (e *Engine) correlate(a *alert) {
 		return
 	}
 	cands := e.candidates(a)
-	if len(cands) > 0 && cands[0].score() >= e.cfg.Threshold {
+	if len(cands) > 0 && e.joins(&cands[0]) {
 		best := cands[0].place.inc
 		ev := e.evidence(a, &cands[0], cands)
 		var join []*incident
 		for i := 1; i < len(cands); i++ {
-			if c := &cands[i]; e.mayMerge(&cands[0]) && e.mayMerge(c) && !apart(best, c.place.inc) {
+			if c := &cands[i]; e.mayMerge(&cands[0]) && e.mayMerge(c) && !apart(best, c.place.inc) && !e.keepsApart(best, c.place.inc) {
 				join = append(join, c.place.inc)
 			}
 		}
@@ -47,16 +47,26 @@ func (e *Engine) correlate(a *alert) {
 		if len(join) > 0 {
 			e.mergeFound(best, join, a)
 		}
+		e.ripen(a.incident)
 		return
 	}
 	e.open(a, cands)
+}
+
+// joins says that an alert joins a candidate: the evidence is enough, or a rule
+// says so.
+func (e *Engine) joins(c *candidate) bool {
+	return c.keptApart == "" && (c.rule != "" || c.score() >= e.cfg.Threshold)
 }
 
 // mayMerge says that the evidence for an incident is strong enough to join it
 // with another. A shared name is not: alerts of two services on one host are no
 // reason to take the services for one.
 func (e *Engine) mayMerge(c *candidate) bool {
-	return c.place.key.ci != unbound && c.score() >= e.cfg.MergeThreshold
+	if c.keptApart != "" {
+		return false
+	}
+	return c.rule != "" || c.place.key.ci != unbound && c.score() >= e.cfg.MergeThreshold
 }
 
 // again handles an alert that fires once more while it is in an incident. It
@@ -72,6 +82,7 @@ func (e *Engine) again(inc *incident, a *alert) bool {
 	inc.back++
 	inc.rec.HeldOpen = false
 	e.touch(inc)
+	e.ripen(inc)
 	e.attachment(inc, a, self, Evidence{
 		Sentence: "Fires again while its incident is not closed: one intermittent fault, one incident.",
 		Score:    e.cfg.Threshold, Threshold: e.cfg.Threshold, Model: Model,
@@ -105,13 +116,23 @@ func (e *Engine) open(a *alert, cands []candidate) {
 	if len(cands) > 0 {
 		ev.Sentence = fmt.Sprintf("Opened the incident: the nearest, %s, scores %d of the %d points needed.",
 			cands[0].place.inc.rec.ID, cands[0].score(), e.cfg.Threshold)
-		for _, c := range cands[:min(len(cands), maxRunnersUp)] {
-			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), "below the threshold"})
+		if r := cands[0].keptApart; r != "" {
+			ev.Sentence = fmt.Sprintf("Opened the incident: rule %s keeps it out of the nearest, %s.", r, cands[0].place.inc.rec.ID)
+		}
+		for i := range cands[:min(len(cands), maxRunnersUp)] {
+			c := &cands[i]
+			ev.RunnersUp = append(ev.RunnersUp, RunnerUp{c.place.inc.rec.ID, c.score(), e.lostBy(c, nil)})
 		}
 	}
 	e.learnRefused(a, cands)
 	inc := e.newIncident(a)
 	e.attach(inc, a, self, ev)
+	if wait := e.waits(inc); wait != "" {
+		e.setStatus(inc, Pending)
+		e.note(inc, EntryPending, self, "%s waits by a rule %s", e.nameOf(a), wait)
+		e.ripen(inc)
+		return
+	}
 	e.note(inc, EntryOpened, self, "Opened by %s", e.nameOf(a))
 }
 

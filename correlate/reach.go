@@ -60,6 +60,7 @@ type neighbour struct {
 // estate is a snapshot with what the engine computes from it and keeps.
 type estate struct {
 	*cmdb.Snapshot
+	rules     *rules
 	strengths []float64 // by relation type
 	near      map[int32][]neighbour
 	explains  map[int32][]share
@@ -69,8 +70,8 @@ type estate struct {
 // maxKept bounds each of the caches; a full one is emptied.
 const maxKept = 8192
 
-func newEstate(s *cmdb.Snapshot) *estate {
-	return &estate{Snapshot: s, near: map[int32][]neighbour{}, explains: map[int32][]share{}, blasts: map[int32]cmdb.Impact{}}
+func newEstate(s *cmdb.Snapshot, r *rules) *estate {
+	return &estate{Snapshot: s, rules: r, near: map[int32][]neighbour{}, explains: map[int32][]share{}, blasts: map[int32]cmdb.Impact{}}
 }
 
 func keep[V any](m map[int32]V, k int32, v V) V {
@@ -86,6 +87,11 @@ func (s *estate) strength(t cmdb.TypeID) float64 {
 		s.strengths = append(s.strengths, strengthOf(s.TypeName(cmdb.TypeID(len(s.strengths)))))
 	}
 	return s.strengths[t]
+}
+
+// broken says that a rule lets no path lead along a type of relation.
+func (s *estate) broken(t cmdb.TypeID) bool {
+	return len(s.rules.relations) > 0 && s.rules.relations[s.TypeName(t)]
 }
 
 func (s *estate) fanOut(ci int32) int { return len(s.Needs(ci)) + len(s.NeededBy(ci)) }
@@ -109,7 +115,7 @@ func (s *estate) around(ci int32) []neighbour {
 	expand := func(at int32) {
 		from := found[at]
 		degree := s.fanOut(from.ci)
-		if degree > hubFanOut {
+		if degree > hubFanOut || from.ci != ci && s.rules.through[s.At(from.ci).Class] {
 			return
 		}
 		damp := 1.0
@@ -119,6 +125,9 @@ func (s *estate) around(ci int32) []neighbour {
 		offer := func(edges []cmdb.Edge, down bool, damp float64) {
 			for _, edge := range edges {
 				n := neighbour{ci: edge.CI, hops: from.hops + 1, prev: at, down: down, strength: from.strength * damp * s.strength(edge.Type)}
+				if s.broken(edge.Type) {
+					continue
+				}
 				if n.strength >= minStrength && !settled[state{n.ci, n.down}] {
 					heap.Push(&frontier, n)
 				}

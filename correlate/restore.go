@@ -67,7 +67,7 @@ func (e *Engine) insert(s *State) error {
 		case Closed, Merged:
 			inc.released = true
 			e.timers.push(timer{due: e.forgetAt(&rec), kind: timerForgetIncident, inc: inc})
-		case Open, Acknowledged:
+		case Pending, Open, Acknowledged:
 		}
 	}
 	atts := s.Attachments
@@ -83,6 +83,9 @@ func (e *Engine) insert(s *State) error {
 	}
 	for i := range s.Incidents {
 		if inc := e.incidents[s.Incidents[i].ID]; !inc.released {
+			if inc.rec.Status == Pending && inc.openAt > e.now {
+				e.timers.push(timer{due: inc.openAt, kind: timerOpen, inc: inc})
+			}
 			e.settle(inc)
 		}
 	}

@@ -74,6 +74,8 @@ type candidate struct {
 	expected float64
 	// elsewhere says that environment or cluster differ and no path is known.
 	elsewhere bool
+	// rule says that they must be linked, keptApart that they must not.
+	rule, keptApart string
 }
 
 func (c *candidate) score() int {
@@ -90,6 +92,8 @@ func (c *candidate) base() int { return c.points[evTopology] + c.points[evTime] 
 // the answer depends on no list's order.
 func (c *candidate) before(d *candidate) int {
 	return cmp.Or(
+		cmp.Compare(c.keptApart, d.keptApart), // none first
+		-cmp.Compare(c.rule, d.rule),          // some first
 		cmp.Compare(d.score(), c.score()),
 		cmp.Compare(micros(c.place.inc.rec.OpenedAt), micros(d.place.inc.rec.OpenedAt)),
 		cmp.Compare(c.place.inc.rec.ID, d.place.inc.rec.ID),
@@ -180,6 +184,7 @@ func (e *Engine) candidates(a *alert) []candidate {
 		best = append(best, c)
 		return true
 	})
+	best = e.mustLink(best, a)
 	if len(best) > 0 {
 		v := e.view(a)
 		e.weights = e.weights[:0]
@@ -190,11 +195,49 @@ func (e *Engine) candidates(a *alert) []candidate {
 		for i := range best {
 			e.compare(&best[i], a, v.labels)
 			e.recollect(&best[i], a, h, traffic)
+			best[i].keptApart = e.keptApart(a, best[i].place.inc)
 		}
 		slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
 	}
 	e.best = best
 	return best
+}
+
+// mustLink marks the incidents that rules put an alert into, and adds those that
+// nothing else speaks for.
+func (e *Engine) mustLink(best []candidate, a *alert) []candidate {
+	for _, l := range e.view(a).ruling.links {
+		for p := e.places.subjects[l.hash]; p != nil; p = p.next {
+			if !p.inc.rec.Status.Active() {
+				continue
+			}
+			i := slices.IndexFunc(best, func(c candidate) bool { return c.place.inc == p.inc })
+			if i < 0 {
+				i = len(best)
+				best = append(best, candidate{place: p, at: -1, gap: p.gap(a.began)})
+			}
+			best[i].rule = l.rule
+		}
+	}
+	return best
+}
+
+// lostBy says why a candidate lost against the winner, nil when none won.
+func (e *Engine) lostBy(c, winner *candidate) string {
+	switch {
+	case c.keptApart != "":
+		return "kept apart by rule " + c.keptApart
+	case c.score() < e.cfg.Threshold:
+		return "below the threshold"
+	case winner == nil:
+		return "not joined"
+	case winner.rule != "":
+		return "rule " + winner.rule + " decided"
+	case c.score() == winner.score():
+		return "equal, but the other is older"
+	default:
+		return "scored less"
+	}
 }
 
 // recollect adds the evidence of the past: how surprising it is that something
@@ -305,6 +348,8 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 	otherName := e.nameOf(other)
 	var where, detail string
 	switch {
+	case c.rule != "" && c.strength == 0:
+		detail = "no path and no name in common"
 	case c.place.key.ci == unbound:
 		where = "both are about " + e.subjectText(c.place.key.subject, a)
 		detail = where
@@ -331,13 +376,15 @@ func (e *Engine) evidence(a *alert, c *candidate, all []candidate) Evidence {
 		if len(ev.RunnersUp) == maxRunnersUp {
 			break
 		}
-		reason := "scored less"
-		if r.score() < e.cfg.Threshold {
-			reason = "below the threshold"
-		} else if r.score() == c.score() {
-			reason = "equal, but the other is older"
-		}
-		ev.RunnersUp = append(ev.RunnersUp, RunnerUp{r.place.inc.rec.ID, r.score(), reason})
+		ev.RunnersUp = append(ev.RunnersUp, RunnerUp{r.place.inc.rec.ID, r.score(), e.lostBy(r, c)})
+	}
+	switch {
+	case c.keptApart != "":
+		ev.Sentence = fmt.Sprintf("Did not join because rule %s keeps them apart, whatever they score: %d points.", c.keptApart, ev.Score)
+		return ev
+	case c.rule != "":
+		ev.Sentence = fmt.Sprintf("Joined because rule %s says that they belong together; the evidence is worth %d points.", c.rule, ev.Score)
+		return ev
 	}
 	verb, sign := "Joined", "reaches"
 	if ev.Score < ev.Threshold {

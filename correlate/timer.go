@@ -7,6 +7,7 @@ type timerKind uint8
 const (
 	timerExpire       timerKind = iota // an alert whose source fell silent
 	timerCalm                          // an alert that may have stopped flapping
+	timerOpen                          // a pending incident whose delay is over
 	timerResolve                       // an incident whose alerts are all resolved
 	timerClose                         // a resolved incident that can no longer reopen
 	timerHold                          // an incident whose hold ends

@@ -46,6 +46,7 @@ func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 		switch {
 		case before != "":
 			x.Evidence.Sentence = before + " " + x.Evidence.Sentence
+		case cands[i].keptApart != "":
 		case x.Evidence.Score >= x.Evidence.Threshold && a.incident != nil:
 			x.Evidence.Sentence = fmt.Sprintf("%d points would do, but it is in %s, where it scored at least as much when it came in, or people put it.",
 				x.Evidence.Score, a.incident.rec.ID)
