@@ -86,11 +86,8 @@ func newBenchCommand() *cobra.Command {
 
 // progressTo shows progress to a person and nothing to a file or a pipe.
 func progressTo(w io.Writer) func(phase string, sent, total int) {
-	file, ok := w.(*os.File)
+	file, ok := terminalOf(w)
 	if !ok {
-		return nil
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return nil
 	}
 	return func(phase string, sent, total int) {
@@ -99,6 +96,16 @@ func progressTo(w io.Writer) func(phase string, sent, total int) {
 			fmt.Fprint(file, "\r\x1b[K")
 		}
 	}
+}
+
+// terminalOf is the terminal that w is, if it is one.
+func terminalOf(w io.Writer) (*os.File, bool) {
+	file, ok := w.(*os.File)
+	if !ok {
+		return nil, false
+	}
+	info, err := file.Stat()
+	return file, err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // printReport prints a figure a line and a phase a column.

@@ -73,6 +73,7 @@ func newRootCommand() *cobra.Command {
 		newMapCommand(),
 		newScoreCommand(),
 		newBenchCommand(),
+		newSimulateCommand(),
 		newServeCommand(),
 		newDemoCommand(),
 		newCheckCommand(),
