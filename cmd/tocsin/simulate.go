@@ -41,7 +41,7 @@ func newSimulateCommand() *cobra.Command {
 	f.IntVar(&o.CIs, "cis", o.CIs, "CIs of the estate")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what makes worlds with the same flags differ")
 	f.StringVar(&start, "start", o.Start.Format(time.RFC3339), "when it begins, RFC 3339")
-	f.StringVar(&duration, "duration", "7d", "how long faults begin, such as 7d or 12h")
+	f.StringVar(&duration, "duration", "7d", "time in which faults begin, such as 7d or 12h")
 	f.IntVar(&o.Faults, "faults", o.Faults, "faults")
 	f.Float64Var(&o.Overlap, "overlap", o.Overlap, "share of faults that strike within 15 minutes of another and near it")
 	f.Float64Var(&o.Noise, "noise", o.Noise, "share of alerts that no fault caused")
@@ -71,11 +71,15 @@ func newSimulateCommand() *cobra.Command {
 			mistakes = append(mistakes, fmt.Errorf("--start %q: want RFC 3339, such as 2026-01-02T15:04:05Z", start))
 		}
 		if o.Duration, err = config.ParseDuration(duration); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("--duration: %w", err))
+			mistakes = append(mistakes, fmt.Errorf("--%w", err))
 		}
 		o.Profile = simulate.Profile(profile)
-		if f.Changed("cis") && o.CIs == 0 {
-			o.CIs = -1 // zero is the default in the package and a mistake here
+		// Nothing means the default in the package, but not on the command line.
+		if o.CIs == 0 {
+			mistakes = append(mistakes, fmt.Errorf("--cis 0: want %d to %d", simulate.MinCIs, simulate.MaxCIs))
+		}
+		if err == nil && o.Duration == 0 {
+			mistakes = append(mistakes, fmt.Errorf("--duration %s: want one minute to ten years", duration))
 		}
 		if err := errors.Join(append(mistakes, o.Validate())...); err != nil {
 			return usageError{err}

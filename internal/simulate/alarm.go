@@ -71,7 +71,7 @@ func (l *library) add(a alarm) uint16 {
 
 func alarms() []alarm {
 	return []alarm{
-		{name: "HighRequestErrorRate", severity: 2, text: "{pct} % of requests to {app} fail ({n} of {m} in 5m)"},
+		{name: "HighRequestErrorRate", severity: 2, text: "{pct} % of {m} requests to {app} fail"},
 		{name: "HighRequestLatency", severity: 3, text: "p99 of {app} is {ms} ms, allowed are {limit} ms"},
 		{name: "ErrorBudgetBurn", severity: 2, text: "{app} burns its error budget {x} times too fast"},
 		{name: "ServiceDown", severity: 1, text: "{app} answered none of {n} probes", grave: true},
@@ -132,8 +132,6 @@ func alarms() []alarm {
 		{name: "AccessPointDown", severity: 2, text: "{ci} left its controller, {n} clients lost"},
 		{name: "ClientsDropped", severity: 4, text: "{n} clients of {ci} were dropped"},
 		{name: "FirewallSessionsFull", severity: 2, text: "{ci} holds {m} sessions, {pct} % of its table"},
-		{name: "ProbeFailed", severity: 3, text: "probe to {ci} failed {n} times, {ms} ms"},
-		{name: "SiteUnreachable", severity: 1, text: "no device of {ci} answers", grave: true},
 	}
 }
 

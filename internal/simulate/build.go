@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// builder adds CIs until the estate is full. What a CI needs is added before
-// it, so an estate that ends in the middle of a site lacks only dependants.
+// builder adds CIs until the estate is full. What a CI needs is mostly added
+// before it, so an estate that ends in the middle of a site lacks dependants.
 type builder struct {
 	*estate
 	source
@@ -97,13 +97,21 @@ func (b *builder) storm() {
 	}
 }
 
-// parts is how many parts of about a size the room that is left makes, and how
-// large each of them becomes.
-func (b *builder) parts(about int) (n, each int) {
-	room := b.size - len(b.items)
-	n = max((room+about/2)/about, 1)
-	return n, (room + n - 1) / n
+// parts cuts the room that is left into equal parts of about a size, and
+// returns how many CIs there are at the end of each.
+func (b *builder) parts(about int) []int {
+	begin := len(b.items)
+	room := b.size - begin
+	n := max((room+about/2)/about, 1)
+	ends := make([]int, n)
+	for i := range ends {
+		ends[i] = begin + room*(i+1)/n
+	}
+	return ends
 }
+
+// room says whether so many CIs that belong together find room.
+func (b *builder) room(n int) bool { return len(b.items)+n <= b.size }
 
 // places are where data centres and sites are, in the order of their use.
 var places = [...]string{

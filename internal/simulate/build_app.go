@@ -47,18 +47,18 @@ func (k *kube) item(c class, id, app string, space int32) item {
 
 // applications fills the estate with clusters, on hardware or without.
 func (b *builder) applications(hardware bool) {
-	n, each := b.parts(1200)
-	for i := 0; !b.full(); i++ {
+	ends := b.parts(1200)
+	for i, end := range ends {
+		size := end - len(b.items)
 		k := &kube{b: b, env: uint8(min(i%4, 2)), site: none, name: place(i), replicas: 2}
 		if !hardware {
 			k.name, k.replicas = "k8s-"+place(i), 3
 		}
-		if n == 1 {
+		if len(ends) == 1 {
 			k.env = 0
 		}
 		k.self = b.add(item{id: k.name, class: cluster, env: k.env, site: none, group: none, space: none})
-		end := min(len(b.items)+each-1, b.size)
-		count := max(each/45, 1)
+		count := max(size/45, 1)
 		if hardware {
 			k.metal(count)
 		} else {
@@ -73,9 +73,9 @@ func (b *builder) applications(hardware bool) {
 // metal adds nodes that stand in racks with power.
 func (k *kube) metal(nodes int) {
 	const perRack = 8
-	var stand int32
+	stand := none
 	for j := range nodes {
-		if j%perRack == 0 {
+		if j%perRack == 0 && k.b.room(3) {
 			feed := k.b.add(k.item(powerFeed, fmt.Sprintf("feed-%02d", j/perRack+1), "", none))
 			stand = k.b.add(k.item(rack, fmt.Sprintf("rack-%02d", j/perRack+1), "", none))
 			k.b.relate(stand, poweredBy, feed)
@@ -86,7 +86,9 @@ func (k *kube) metal(nodes int) {
 }
 
 func (k *kube) node(id string) int32 {
-	n := k.b.add(k.item(node, id, "", none))
+	it := k.item(node, id, "", none)
+	it.id = k.name + "-" + id // as hosts are called
+	n := k.b.add(it)
 	k.b.relate(n, memberOf, k.self)
 	if n != none {
 		k.nodes = append(k.nodes, n)
@@ -115,7 +117,7 @@ func (k *kube) namespace(name string, end int) {
 	services := min(max(int(float64(min(room, 120))/(k.replicas+2.8)), 1), b.span(14, 26))
 	stores := k.stores(name, space, max(services/6, 1))
 	settings := none
-	if services > 4 {
+	if services > 4 && b.room(3) {
 		settings = b.add(k.item(configMap, name+"/settings", name, space))
 	}
 	below := [][]int32{stores}
@@ -123,7 +125,7 @@ func (k *kube) namespace(name string, end int) {
 	for tier, share := range []float64{0.2, 0.5, 0.6, 1} {
 		n := left
 		if tier < tierEdge {
-			n = b.round(share * float64(left))
+			n = max(b.round(share*float64(left)), min(left, 1))
 		}
 		left -= n
 		var here []int32
@@ -181,7 +183,7 @@ func (k *kube) service(system, app string, space, settings int32) int32 {
 	s := b.add(k.item(service, id, app, space))
 	b.relate(s, servedBy, d)
 	b.relate(d, inNamespace, space)
-	if b.Float64() < 0.3 {
+	if app == apps[tierPlatform][0] || b.Float64() < 0.3 {
 		b.relate(d, configuredBy, settings)
 	}
 	for i := range 1 + b.round(b.Float64()*2*(k.replicas-1)) {
@@ -196,17 +198,18 @@ func (k *kube) service(system, app string, space, settings int32) int32 {
 func (k *kube) stores(system string, space int32, n int) (out []int32) {
 	b := k.b
 	for i := range n {
+		if !b.room(3) {
+			break
+		}
 		c := []class{database, cache, queue, database}[i%4]
 		app := fmt.Sprintf("%s-%s-%d", system, []string{"db", "cache", "queue", "db"}[i%4], i/4+1)
 		if i%4 == 3 {
 			app += "b"
 		}
-		disk := none
-		if c == database {
-			disk = b.add(k.item(volume, system+"/"+app+"/volume", app, space))
-		}
 		s := b.add(k.item(c, system+"/"+app, app, space))
-		b.relate(s, storedOn, disk)
+		if c == database {
+			b.relate(s, storedOn, b.add(k.item(volume, system+"/"+app+"/volume", app, space)))
+		}
 		if len(k.hosts) > 0 {
 			b.relate(s, runsOn, b.one(k.hosts))
 		} else {

@@ -6,16 +6,14 @@ import "fmt"
 // servers, virtual machines on them, clusters on those, and the systems of
 // applications. Their cores make a ring with chords.
 func (b *builder) dataCentres() {
-	_, each := b.parts(2000)
 	var cores [][]int32
-	for i := 0; !b.full(); i++ {
-		cores = append(cores, b.dataCentre(i, each, cores))
+	for i, end := range b.parts(2000) {
+		cores = append(cores, b.dataCentre(i, end, cores))
 	}
 }
 
-func (b *builder) dataCentre(i, size int, others [][]int32) []int32 {
-	end := min(len(b.items)+size, b.size)
-	name := place(i)
+func (b *builder) dataCentre(i, end int, others [][]int32) []int32 {
+	name, size := place(i), end-len(b.items)
 	env := uint8(0)
 	if i%5 == 4 {
 		env = 1

@@ -6,16 +6,14 @@ import "fmt"
 // switches, access switches, and what hangs on those. Sites are connected to
 // the one before and to an earlier one.
 func (b *builder) networks() {
-	_, each := b.parts(70)
 	var cores [][]int32
-	for i := 0; !b.full(); i++ {
-		cores = append(cores, b.networkSite(i, each, cores))
+	for i, end := range b.parts(70) {
+		cores = append(cores, b.networkSite(i, end, cores))
 	}
 }
 
-func (b *builder) networkSite(i, size int, others [][]int32) []int32 {
-	end := min(len(b.items)+size, b.size)
-	name := place(i)
+func (b *builder) networkSite(i, end int, others [][]int32) []int32 {
+	name, size := place(i), end-len(b.items)
 	it := func(c class, id string) item {
 		return item{id: name + "-" + id, class: c, site: none, group: none, space: none}
 	}

@@ -74,8 +74,8 @@ func passages() []passage {
 		{cause: failing, typ: servedBy, effect: failing, chance: 0.9, delay: 10},
 		{cause: slow, typ: servedBy, effect: slow, chance: 0.9, delay: 15},
 		{cause: saturated, typ: servedBy, effect: slow, chance: 0.7, delay: 40},
-		{cause: degraded, typ: servedBy, effect: failing, chance: 0.35, delay: 15},
-		{cause: degraded, typ: servedBy, effect: slow, chance: 0.3, delay: 25},
+		{cause: degraded, typ: servedBy, effect: failing, chance: 0.2, delay: 15},
+		{cause: degraded, typ: servedBy, effect: slow, chance: 0.2, delay: 25},
 		{cause: down, typ: owns, effect: down, chance: 0.9, delay: 15, shared: true},
 		{cause: down, typ: owns, effect: degraded, chance: 0.9, delay: 15},
 		{cause: failing, typ: owns, effect: failing, chance: 0.8, delay: 15, shared: true},
@@ -105,7 +105,9 @@ func passages() []passage {
 
 		// The network: what is lost is lost at once, and goes one hop.
 		{cause: down, typ: connectsTo, to: devices, effect: linkLost, chance: 0.92, delay: 4},
-		{cause: down, typ: connectsTo, to: setOf(accessPoint) | machines, effect: cutOff, chance: 0.85, delay: 8},
+		{cause: down, typ: connectsTo, to: setOf(accessPoint), effect: cutOff, chance: 0.85, delay: 8},
+		// Most servers have a second way out.
+		{cause: down, typ: connectsTo, to: machines, effect: cutOff, chance: 0.4, delay: 8},
 		{cause: down, typ: connectsTo, toNeeded: true, at: devices | setOf(server), effect: linkLost, chance: 0.92, delay: 4},
 		{cause: down, typ: connectsTo, toNeeded: true, at: setOf(accessPoint), effect: linkLost, chance: 0.6, delay: 6},
 		{cause: lossy, typ: connectsTo, to: devices, effect: lossy, chance: 0.3, delay: 20, crowded: true},

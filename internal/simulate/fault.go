@@ -44,12 +44,14 @@ type planner struct {
 	// byTime are the faults that have their place, by the slot of nearSeconds
 	// in which they start.
 	byTime map[int][]*fault
+	// first is the fault of a problem that has its place longest.
+	first map[int]*fault
 }
 
 // plan makes the faults, in the order of their numbers, with their episodes.
 func plan(e *estate, lib *library, o *Options) *planner {
 	p := &planner{estate: e, source: newSource(o.Seed, "faults", 0), lib: lib, opts: o,
-		total: o.Duration.Seconds(), byTime: map[int][]*fault{}}
+		total: o.Duration.Seconds(), byTime: map[int][]*fault{}, first: map[int]*fault{}}
 	n := o.Faults
 	p.faults, p.episodes = make([]*fault, n), make([][]episode, n)
 	for i := range p.faults {
@@ -114,7 +116,7 @@ func (p *planner) recurring(followers int) {
 
 // place gives a fault its kind, root and time, apart from the others.
 func (p *planner) place(f *fault, leads bool) {
-	like := p.earlier(f)
+	like := p.first[f.problem]
 	const tries = 60
 	for try := range tries {
 		if !p.choose(f, like, nil) {
@@ -125,6 +127,9 @@ func (p *planner) place(f *fault, leads bool) {
 		}
 		p.when(f, p.Float64()*p.total)
 		eps := p.spread(p.lib, p.opts, f)
+		if len(eps) == 0 && try < tries-1 {
+			continue
+		}
 		if p.apart(f) || try == tries-1 {
 			p.settle(f, eps)
 			return
@@ -139,15 +144,25 @@ func (p *planner) follow(f, leader *fault) {
 		return
 	}
 	around := p.candidates(leader)
-	if !p.choose(f, p.earlier(f), around) && !p.choose(f, nil, around) && !p.choose(f, nil, nil) {
-		return
+	for range 10 {
+		if !p.choose(f, p.first[f.problem], around) {
+			// There is nothing like it near the leader, so it is none of its kind.
+			f.problem, f.habit = 0, 0
+			if !p.choose(f, nil, around) && !p.choose(f, nil, nil) {
+				return
+			}
+		}
+		gap := p.Float64() * nearSeconds * 0.98
+		if leader.start+gap >= p.total || leader.start > gap && p.Float64() < 0.3 {
+			gap = -min(gap, leader.start)
+		}
+		p.when(f, leader.start+gap)
+		if eps := p.spread(p.lib, p.opts, f); len(eps) > 0 {
+			p.settle(f, eps)
+			return
+		}
 	}
-	gap := p.Float64() * nearSeconds * 0.98
-	if leader.start+gap >= p.total || leader.start > gap && p.Float64() < 0.3 {
-		gap = -min(gap, leader.start)
-	}
-	p.when(f, leader.start+gap)
-	p.settle(f, p.spread(p.lib, p.opts, f))
+	f.roots = nil // nobody would see it
 }
 
 // candidates are the CIs where a follower may strike.
@@ -157,19 +172,6 @@ func (p *planner) candidates(f *fault) []int32 {
 		c := p.items[ci].class
 		return slices.Contains(f.roots, ci) || !slices.ContainsFunc(p.lib.kinds, func(k kind) bool { return k.at == c })
 	})
-}
-
-// earlier is a fault of the same problem that has its place already.
-func (p *planner) earlier(f *fault) *fault {
-	if f.problem == 0 {
-		return nil
-	}
-	for _, o := range p.faults {
-		if o.problem == f.problem && o.roots != nil && o != f {
-			return o
-		}
-	}
-	return nil
 }
 
 // choose draws a kind and a root. One like another has the same kind, and
@@ -196,7 +198,11 @@ func (p *planner) choose(f *fault, like *fault, within []int32) bool {
 		if !there[k.at] || needsChange && k.change == "" {
 			return 0
 		}
-		return k.weight
+		if within != nil {
+			return k.weight
+		}
+		// What there is little of fails seldom.
+		return k.weight * math.Sqrt(min(1, 20*float64(len(p.byClass[k.at]))/float64(len(p.items))))
 	}
 	for _, needsChange := range []bool{f.caused, false} {
 		sum := 0.0
@@ -255,6 +261,9 @@ func slot(at float64) int { return int(at / nearSeconds) }
 func (p *planner) settle(f *fault, eps []episode) {
 	p.episodes[f.number] = eps
 	p.byTime[slot(f.start)] = append(p.byTime[slot(f.start)], f)
+	if f.problem > 0 && p.first[f.problem] == nil {
+		p.first[f.problem] = f
+	}
 }
 
 // apart says whether a fault has nothing to do with those that start near it

@@ -1,6 +1,9 @@
 package simulate
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Noise is what fires without a fault. A noisy alert takes its CI's class, its
 // name and its severity from an alert of a fault that is drawn, so that none of
@@ -56,9 +59,19 @@ type noiseMaker struct {
 	lib   *library
 	like  []episode // alerts of faults
 	total float64
+	// most is how often one noisy alert fires; a few that make most of the
+	// noise would make it easy to tell.
+	most  int
 	taken map[uint64]bool
+	// tries is how often it looks for an alert that is not taken; once, when
+	// all seem to be.
+	tries int
 	out   []episode
-	own   []struct {
+	// wanted is the share of each severity among the alerts of faults, and had
+	// how many alerts of noise have it.
+	wanted [5]float64
+	had    [5]int
+	own    []struct {
 		at    classSet
 		alarm uint16
 	}
@@ -68,12 +81,15 @@ type noiseMaker struct {
 func (e *estate) noise(lib *library, o *Options, like []episode) []episode {
 	n := int(math.Round(float64(len(like)) * o.Noise / (1 - o.Noise)))
 	m := &noiseMaker{estate: e, source: newSource(o.Seed, "noise", 0), opts: o, lib: lib, like: like,
-		total: o.Duration.Seconds(), taken: map[uint64]bool{}, out: make([]episode, 0, n)}
+		total: o.Duration.Seconds(), most: max(12, n/25), taken: map[uint64]bool{}, tries: 50, out: make([]episode, 0, n)}
 	for _, own := range ownNoise() {
 		m.own = append(m.own, struct {
 			at    classSet
 			alarm uint16
 		}{own.at, lib.add(own.alarm)})
+	}
+	for _, e := range like {
+		m.wanted[e.severity] += 1 / float64(len(like))
 	}
 	end := 0.0
 	for b, share := range behaviours(o.Profile) {
@@ -89,23 +105,28 @@ func (e *estate) noise(lib *library, o *Options, like []episode) []episode {
 // some adds the alerts of one noisy alert, at most n.
 func (m *noiseMaker) some(b behaviour, n int) {
 	e := m.draw()
+	n = min(n, m.most)
+	goal := len(m.out) + n
 	switch b {
 	case chronic:
 		// Three a day to one in half an hour; the gaps vary.
-		gap := math.Exp(m.between(math.Log(1800), math.Log(8*3600)))
-		for at := m.Float64() * gap; at < m.total && n > 0; n-- {
+		gap := max(math.Exp(m.between(math.Log(1800), math.Log(8*3600))), m.total/float64(n))
+		for at := m.Float64() * gap; at < m.total && len(m.out) < goal; at += m.logNormal(gap*0.8, 0.7) {
 			m.add(e, at, m.logNormal(240, 0.8))
-			at += m.logNormal(gap*0.8, 0.7)
 		}
 	case periodic:
-		m.periodic(e, n)
+		m.periodic(e, goal)
 	case flapping:
-		for bursts := m.span(1, 4); bursts > 0 && n > 0; bursts-- {
+		ends := m.ends(e)
+		for bursts := m.span(1, 4); bursts > 0; bursts-- {
 			at := m.Float64() * m.total
-			for k := m.span(5, 20); k > 0 && n > 0 && at < m.total; k-- {
-				m.add(e, at, m.logNormal(25, 0.6))
+			for k := m.span(5, 20); k > 0 && at < m.total; k-- {
+				for _, x := range ends {
+					if len(m.out) < goal {
+						m.add(x, at+m.between(0, 4), m.logNormal(25, 0.6))
+					}
+				}
 				at += m.logNormal(100, 0.6)
-				n--
 			}
 		}
 	case single:
@@ -113,29 +134,42 @@ func (m *noiseMaker) some(b behaviour, n int) {
 	}
 }
 
+// ends are both ends of what flaps, if it is a link.
+func (m *noiseMaker) ends(e episode) []episode {
+	if e.peer == none || !devices.has(m.items[e.ci].class) || !devices.has(m.items[e.peer].class) ||
+		!strings.Contains(m.lib.alarms[e.alarm].text, "{peer}") {
+		return []episode{e}
+	}
+	far := e
+	far.ci, far.peer = e.peer, e.ci
+	if !m.take(far) {
+		return []episode{e}
+	}
+	return []episode{e, far}
+}
+
 // periodic adds a job that runs on up to five CIs at the same times.
-func (m *noiseMaker) periodic(e episode, n int) {
-	every := []float64{3600, 4 * 3600, 12 * 3600, 24 * 3600, 24 * 3600}[m.IntN(5)]
-	first := m.Float64() * every
-	fails := m.between(0.6, 1)
+func (m *noiseMaker) periodic(e episode, goal int) {
 	on := []episode{e}
+	of := m.byClass[m.items[e.ci].class]
 	for range m.IntN(5) {
-		x := m.draw()
-		x.alarm, x.severity = e.alarm, e.severity
-		if m.items[x.ci].class == m.items[e.ci].class {
+		x := e
+		x.ci, x.peer = of[m.IntN(len(of))], none
+		if m.take(x) {
 			on = append(on, x)
 		}
 	}
-	for at := first; at < m.total && n > 0; at += every {
+	every := []float64{3600, 4 * 3600, 12 * 3600, 24 * 3600, 24 * 3600}[m.IntN(5)]
+	for m.total/every*float64(len(on)) > float64(goal-len(m.out)+1) {
+		every *= 2
+	}
+	fails := m.between(0.6, 1)
+	for at := m.Float64() * min(every, m.total); at < m.total; at += every {
 		for _, x := range on {
-			if n > 0 && m.Float64() < fails {
+			if len(m.out) < goal && m.Float64() < fails {
 				m.add(x, at+m.between(0, 90), m.logNormal(600, 0.5))
-				n--
 			}
 		}
-	}
-	if first >= m.total { // a world shorter than the period
-		m.add(e, m.Float64()*m.total, 600)
 	}
 }
 
@@ -143,12 +177,34 @@ func (m *noiseMaker) add(e episode, at, lasts float64) {
 	e.start = int32(at)
 	e.end = e.start + max(int32(lasts), 1)
 	m.out = append(m.out, e)
+	m.had[e.severity]++
 }
 
-// draw makes an alert that has not been noisy yet.
+// draw makes an alert that has not been noisy yet. Of a few it is the one whose
+// severity noise has too little of: some noisy alerts fire hundreds of times.
 func (m *noiseMaker) draw() episode {
+	best, least := episode{}, math.Inf(1)
+	for range 4 {
+		e := m.drawAny()
+		if surplus := float64(m.had[e.severity]) - m.wanted[e.severity]*float64(len(m.out)); surplus < least {
+			best, least = e, surplus
+		}
+	}
+	m.take(best)
+	return best
+}
+
+// take says that an alert is noisy; false when it was already.
+func (m *noiseMaker) take(e episode) bool {
+	id := uint64(e.ci)<<16 | uint64(e.alarm)
+	was := m.taken[id]
+	m.taken[id] = true
+	return !was
+}
+
+func (m *noiseMaker) drawAny() episode {
 	var e episode
-	for range 50 {
+	for range m.tries {
 		e = m.like[m.IntN(len(m.like))]
 		c := m.items[e.ci].class
 		if m.lib.alarms[e.alarm].grave || m.Float64() < 0.25 {
@@ -173,10 +229,10 @@ func (m *noiseMaker) draw() episode {
 			e.severity = uint8(m.opts.NoiseSeverity)
 		}
 		if id := uint64(e.ci)<<16 | uint64(e.alarm); !m.taken[id] {
-			m.taken[id] = true
 			return e
 		}
 	}
+	m.tries = 1
 	e.fault, e.root, e.peer = none, false, none
 	return e
 }

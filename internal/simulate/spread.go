@@ -20,7 +20,7 @@ type episode struct {
 // The bounds of a fault. One that reaches more CIs is a catastrophe that would
 // outweigh all others in any figure.
 const (
-	maxAffected = 400
+	maxAffected = 200
 	maxDepth    = 8
 )
 
@@ -185,7 +185,7 @@ func (s *spreader) fire(x sickness, alarm uint16, chance, lag, end float64) {
 	}
 	s.firing[id] = true
 	ep := episode{ci: x.ci, peer: x.via, fault: int32(s.fault.number), alarm: alarm,
-		severity: s.severity(x.ci, alarm), root: x.depth == 0}
+		severity: s.severity(x.ci, alarm), root: slices.Contains(s.fault.roots, x.ci)}
 	if ep.peer == none && len(s.fault.roots) > 1 {
 		ep.peer = s.fault.roots[0]
 		if ep.peer == x.ci {

@@ -9,6 +9,7 @@ import (
 // fires.
 func (w *World) appendText(dst []byte, e *episode) []byte {
 	text := w.lib.alarms[e.alarm].text
+	// A field that stands twice in a text is the same number.
 	h := mix(mix(w.opts.Seed, uint64(e.ci)<<16|uint64(e.alarm)), uint64(e.start))
 	for {
 		before, rest, ok := strings.Cut(text, "{")
@@ -18,8 +19,7 @@ func (w *World) appendText(dst []byte, e *episode) []byte {
 		}
 		var field string
 		field, text, _ = strings.Cut(rest, "}")
-		h = mix(h, 1)
-		dst = w.appendField(dst, field, e, h)
+		dst = w.appendField(dst, field, e, mix(h, uint64(field[0])<<8|uint64(len(field))))
 	}
 }
 
