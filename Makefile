@@ -39,14 +39,14 @@ deadcode: ## functions that neither the binary nor a test reaches
 unit: ## all tests, in random order
 	$(GO) test -shuffle=on -timeout=10m ./...
 
-# The core has no goroutine and no lock (repotest sees to it): the detector has
-# nothing to find there. -short leaves out what only measures volume.
+# The core and simulate have no goroutine and no lock (repotest sees to it): the
+# detector has nothing to find there. -short leaves out what only measures volume.
 .PHONY: race
 race: ## the tests of everything that has goroutines, under the race detector
 	@if [ -z "$$CI" ] && ! command -v $$($(GO) env CC) >/dev/null; then \
 		echo "race: SKIPPED: the race detector needs a C compiler ($$($(GO) env CC))" >&2; \
 	else set -x; \
-		$(GO) test -race -short -shuffle=on -timeout=15m $$($(GO) list ./... | grep -vE '^tocsin/((ingest|cmdb|correlate)|internal/repotest)$$'); \
+		$(GO) test -race -short -shuffle=on -timeout=15m $$($(GO) list ./... | grep -vE '^tocsin/((ingest|cmdb|correlate)|internal/(repotest|simulate))$$'); \
 	fi
 
 FUZZTIME ?= 10s

@@ -195,7 +195,7 @@ func (p *planner) choose(f *fault, like *fault, within []int32) bool {
 	}
 	possible := func(i int, needsChange bool) float64 {
 		k := &p.lib.kinds[i]
-		if !there[k.at] || needsChange && k.change == "" {
+		if !there[k.at] || needsChange && k.change == "" || f.problem > 0 && k.rare {
 			return 0
 		}
 		if within != nil {

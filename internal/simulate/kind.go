@@ -13,6 +13,8 @@ type kind struct {
 	lasts float64
 	// change is what may have caused it; "" when changes do not.
 	change string
+	// rare ones hit so much that they do not recur.
+	rare bool
 	// peer says that the root has an accomplice: the other end of a link
 	// that fails, which suffers the same.
 	peer bool
@@ -42,8 +44,8 @@ func kinds() []kind {
 		{name: "network_policy", at: service, weight: 3, effect: cutOff, lasts: 14, change: "network_policy"},
 		{name: "config_error", at: configMap, weight: 5, effect: failing, lasts: 15, change: "configuration"},
 		{name: "quota", at: namespace, weight: 2, effect: failing, lasts: 30, change: "configuration"},
-		{name: "control_plane", at: cluster, weight: 1, effect: failing, lasts: 20, change: "upgrade"},
-		{name: "node_lost", at: node, weight: 4, effect: down, lasts: 20},
+		{name: "control_plane", at: cluster, weight: 1, effect: failing, lasts: 20, change: "upgrade", rare: true},
+		{name: "node_lost", at: node, weight: 4, effect: down, lasts: 20, rare: true},
 		{name: "node_pressure", at: node, weight: 5, effect: saturated, lasts: 25,
 			alarms: one("MemoryUsageHigh", 0.6, 30)},
 
@@ -64,8 +66,8 @@ func kinds() []kind {
 		{name: "vm_crash", at: virtualMachine, weight: 4, effect: down, lasts: 12, change: "patch"},
 		{name: "vm_starved", at: virtualMachine, weight: 4, effect: saturated, lasts: 20,
 			alarms: one("CPUUsageHigh", 0.7, 30)},
-		{name: "power_lost", at: powerFeed, weight: 0.4, effect: dark, lasts: 30, change: "maintenance"},
-		{name: "cooling", at: rack, weight: 1, effect: saturated, lasts: 40,
+		{name: "power_lost", at: powerFeed, weight: 0.4, effect: dark, lasts: 30, change: "maintenance", rare: true},
+		{name: "cooling", at: rack, weight: 1, effect: saturated, lasts: 40, rare: true,
 			alarms: one("FanFailed", 0.5, 20)},
 
 		{name: "link_cut", at: router, weight: 7, effect: linkLost, lasts: 35, peer: true},

@@ -194,6 +194,25 @@ func (m *noiseMaker) draw() episode {
 	return best
 }
 
+// somewhere is a CI of the same class: in half of all cases one that a few
+// steps lead to, since noise lives where other things break, too.
+func (m *noiseMaker) somewhere(like int32) int32 {
+	c := m.items[like].class
+	if m.Float64() < 0.5 {
+		at := like
+		for range 6 {
+			ls := m.linksOf(at)
+			if len(ls) == 0 {
+				break
+			}
+			if at = ls[m.IntN(len(ls))].ci; m.items[at].class == c && at != like {
+				return at
+			}
+		}
+	}
+	return m.byClass[c][m.IntN(len(m.byClass[c]))]
+}
+
 // take says that an alert is noisy; false when it was already.
 func (m *noiseMaker) take(e episode) bool {
 	id := uint64(e.ci)<<16 | uint64(e.alarm)
@@ -219,7 +238,7 @@ func (m *noiseMaker) drawAny() episode {
 			}
 			e.alarm = fit[m.IntN(len(fit))]
 		}
-		e.ci = m.byClass[c][m.IntN(len(m.byClass[c]))]
+		e.ci = m.somewhere(e.ci)
 		e.peer = none
 		if ls := m.linksOf(e.ci); len(ls) > 0 {
 			e.peer = ls[m.IntN(len(ls))].ci

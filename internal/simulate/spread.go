@@ -46,13 +46,12 @@ type spreader struct {
 	sick   []sickness // in the order in which they came over their CIs
 	queue  sickQueue
 	has    map[int32]uint16 // the effects of a CI, a bit for each
-	until  map[int32]float64
 	out    []episode
 	firing map[uint64]bool
 }
 
 // spread fills in what a fault affects and returns the episodes that it would
-// raise if it were alone, by CI and in no order of time.
+// raise if it were alone, in no order of time.
 func (e *estate) spread(lib *library, o *Options, f *fault) []episode {
 	s := &spreader{estate: e, source: newSource(o.Seed, "spread", f.number), lib: lib, opts: o, fault: f, seed: o.Seed,
 		has: map[int32]uint16{}, firing: map[uint64]bool{}}
