@@ -58,6 +58,8 @@ type alert struct {
 	// sighted says that it was re-sent in this tick, dirty that it has to be
 	// revised in this tick.
 	sighted, dirty bool
+	// placed says that people put it where it is.
+	placed bool
 }
 
 // origin is who says it and in which words; the same few for all alerts.

@@ -61,6 +61,7 @@ func (e *Engine) judge(a *alert) {
 			h.addJudged(l.Together, l.Chance)
 		}
 	}
+	e.review(a)
 }
 
 // remember folds a lesson into what the engine knows of the past.

@@ -93,6 +93,11 @@ func (e *Engine) unmerge(from, o *incident, by string) {
 
 // transfer moves one alert because people said so.
 func (e *Engine) transfer(from, to *incident, a *alert, by, sentence string) {
+	e.transferWith(from, to, a, by, Evidence{Sentence: sentence, Score: e.cfg.Threshold, Threshold: e.cfg.Threshold, Model: Model,
+		Parts: []Part{{"operator", e.cfg.Threshold, by}}})
+}
+
+func (e *Engine) transferWith(from, to *incident, a *alert, by string, ev Evidence) {
 	e.leave(from, a)
 	e.touch(from)
 	e.revision++
@@ -102,8 +107,7 @@ func (e *Engine) transfer(from, to *incident, a *alert, by, sentence string) {
 		gone.CI = e.estate.At(a.ci).ID
 	}
 	e.out.Attachments = append(e.out.Attachments, gone)
-	e.attach(to, a, by, Evidence{Sentence: sentence, Score: e.cfg.Threshold, Threshold: e.cfg.Threshold, Model: Model,
-		Parts: []Part{{"operator", e.cfg.Threshold, by}}})
+	e.attach(to, a, by, ev)
 }
 
 func addSorted(list []string, s string) []string {

@@ -83,6 +83,7 @@ func (e *Engine) again(inc *incident, a *alert) bool {
 	inc.rec.HeldOpen = false
 	e.touch(inc)
 	e.ripen(inc)
+	a.placed = false // as its newest attachment says
 	e.attachment(inc, a, self, Evidence{
 		Sentence: "Fires again while its incident is not closed: one intermittent fault, one incident.",
 		Score:    e.cfg.Threshold, Threshold: e.cfg.Threshold, Model: Model,
@@ -94,6 +95,7 @@ func (e *Engine) again(inc *incident, a *alert) bool {
 // attach makes an alert a member and records why.
 func (e *Engine) attach(inc *incident, a *alert, by string, ev Evidence) {
 	e.enter(inc, a)
+	a.placed = by != self
 	a.suppression = notSuppressed
 	e.reviseAlert(a)
 	e.touch(inc)

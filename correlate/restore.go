@@ -114,6 +114,7 @@ func (e *Engine) insertAttachment(at *Attachment, belongs map[ingest.Fingerprint
 		if !at.Began.IsZero() {
 			a.began = micros(at.Began)
 		}
+		a.placed = at.By != self
 		e.enter(inc, a)
 	}
 	return nil
@@ -177,7 +178,7 @@ func (e *Engine) recall(s *State) {
 			if rec.Status == Merged {
 				inc.had = append(inc.had, at.Fingerprint)
 			} else if a := e.alerts[at.Fingerprint]; a != nil && a.incident == nil {
-				a.began = micros(at.Began)
+				a.began, a.placed = micros(at.Began), at.By != self
 				e.enter(inc, a)
 			}
 		}
