@@ -86,7 +86,7 @@ const (
 	judgedMost  = 512
 	delayedMost = 512
 
-	companyLeast, companyMost = -80, 20
+	companyLeast, companyMost = -110, 20
 	delayLeast, delayMost     = -150, 60
 )
 

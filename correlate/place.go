@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -37,7 +38,7 @@ func (e *Engine) correlate(a *alert) {
 		ev := e.evidence(a, &cands[0], cands)
 		var join []*incident
 		for i := 1; i < len(cands); i++ {
-			if c := &cands[i]; e.mayMerge(&cands[0]) && e.mayMerge(c) && !apart(best, c.place.inc) && !e.keepsApart(best, c.place.inc) {
+			if c := &cands[i]; e.mayMerge(&cands[0], c) && !apart(best, c.place.inc) && !e.keepsApart(best, c.place.inc) {
 				join = append(join, c.place.inc)
 			}
 		}
@@ -59,14 +60,33 @@ func (e *Engine) joins(c *candidate) bool {
 	return c.keptApart == "" && (c.rule != "" || c.score() >= e.cfg.Threshold)
 }
 
-// mayMerge says that the evidence for an incident is strong enough to join it
-// with another. A shared name is not: alerts of two services on one host are no
-// reason to take the services for one.
-func (e *Engine) mayMerge(c *candidate) bool {
-	if c.keptApart != "" {
+// mergePoints is how much more evidence it takes for each doubling of the smaller
+// of two incidents: that a straggler was wrongly left alone is soon put right,
+// that two large incidents were taken for one is not.
+const mergePoints = 35
+
+// unusualPoints is how much more it takes for an alert that comes at a time
+// unusual for its kind: it may be the first of another fault.
+const unusualPoints = 60
+
+// mayMerge says that the evidence for two incidents is strong enough to join
+// them. A shared name is not: alerts of two services on one host are no reason
+// to take the services for one.
+func (e *Engine) mayMerge(a, b *candidate) bool {
+	switch {
+	case a.keptApart != "" || b.keptApart != "":
+		return false
+	case a.rule != "" && b.rule != "":
+		return true
+	case a.place.key.ci == unbound || b.place.key.ci == unbound:
 		return false
 	}
-	return c.rule != "" || c.place.key.ci != unbound && c.score() >= e.cfg.MergeThreshold
+	smaller := min(len(a.place.inc.members), len(b.place.inc.members))
+	need := e.cfg.MergeThreshold + mergePoints*(bits.Len(uint(smaller))-1)
+	if min(a.points[evDelay], b.points[evDelay]) < 0 {
+		need += unusualPoints
+	}
+	return min(a.score(), b.score()) >= need
 }
 
 // again handles an alert that fires once more while it is in an incident. It

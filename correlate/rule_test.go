@@ -97,6 +97,7 @@ func TestRuleBreak(t *testing.T) {
 	b.together(false, b.fire("Down", "a"), b.fire("Down", "c"))
 	b = ruled(t, chain, Rule{Name: "no", Break: &Break{Through: []string{b.e.estate.At(0).Class}}})
 	b.together(false, b.fire("Down", "a"), b.fire("Down", "c"))
+	b = ruled(t, chain, Rule{Name: "no", Break: &Break{Through: []string{b.e.estate.At(0).Class}}})
 	b.together(true, b.fire("Slow", "a"), b.fire("Slow", "b")) // to it, not through it
 
 	b = ruled(t, chain, Rule{Name: "fresh", Match: []string{`alertname="Slow"`}, Break: &Break{After: Duration(3 * time.Minute)}})
@@ -105,7 +106,7 @@ func TestRuleBreak(t *testing.T) {
 	b.together(true, down, b.fire("Slow", "a"))
 	b.now = b.now.Add(2 * time.Minute)
 	b.together(false, down, b.fire("Slow", "b"))
-	b.together(true, down, b.fire("Down", "b"))
+	b.together(true, down, b.fire("Full", "a"))
 
 	b = ruled(t, chain, Rule{Name: "small", Break: &Break{Alerts: 2}})
 	one, two, three := b.fire("Down", "a"), b.fire("Down", "b"), b.fire("Down", "c")
