@@ -72,6 +72,7 @@ func newRootCommand() *cobra.Command {
 		newImportCommand(),
 		newMapCommand(),
 		newScoreCommand(),
+		newReplayCommand(),
 		newBenchCommand(),
 		newSimulateCommand(),
 		newServeCommand(),

@@ -107,51 +107,69 @@ func (o *scoreOptions) check() (quality.Gate, error) {
 	return gate, errors.Join(errs...)
 }
 
+// scored is what is judged, and by what.
+type scored struct {
+	truth       []quality.Truth
+	predicted   []quality.Prediction
+	incidents   []quality.Incident
+	causes      []quality.Causes
+	changeTruth []quality.ChangeLink
+	changes     []quality.ChangeLink
+	problems    []quality.Recurrence
+}
+
 // report reads all files, so that the mistakes of all are told at once, and
 // judges.
 func (o *scoreOptions) report() (*quality.Report, error) {
 	var errs []error
-	truth := readRecords(&errs, o.truth, quality.ReadTruth)
-	predicted := readRecords(&errs, o.predicted, quality.ReadPredicted)
-	incidents := readRecords(&errs, o.incidents, quality.ReadIncidents)
-	causes := readRecords(&errs, o.causes, quality.ReadCauses)
-	changeTruth := readRecords(&errs, o.changeTruth, quality.ReadChangeLinks)
-	changes := readRecords(&errs, o.changes, quality.ReadChangeLinks)
-	problems := readRecords(&errs, o.problems, quality.ReadProblems)
-	level, err := o.levelOf(incidents)
+	s := scored{
+		truth:       readRecords(&errs, o.truth, quality.ReadTruth),
+		predicted:   readRecords(&errs, o.predicted, quality.ReadPredicted),
+		incidents:   readRecords(&errs, o.incidents, quality.ReadIncidents),
+		causes:      readRecords(&errs, o.causes, quality.ReadCauses),
+		changeTruth: readRecords(&errs, o.changeTruth, quality.ReadChangeLinks),
+		changes:     readRecords(&errs, o.changes, quality.ReadChangeLinks),
+		problems:    readRecords(&errs, o.problems, quality.ReadProblems),
+	}
+	level, err := o.levelOf(s.incidents)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	return o.judge(s, level)
+}
 
+// judge compares what has a name in the options with what is true.
+func (o *scoreOptions) judge(s scored, level func(string) string) (*quality.Report, error) {
+	var errs []error
 	rep := &quality.Report{Level: quality.Level(o.level)}
 	var m *quality.Matching
 	if o.predicted != "" {
-		if err := quality.Match(truth, predicted); err != nil {
+		if err := quality.Match(s.truth, s.predicted); err != nil {
 			return nil, fmt.Errorf("%s and %s: %w", o.predicted, o.truth, err)
 		}
-		g := quality.Score(truth, predicted, o.groupsOnly)
+		g := quality.Score(s.truth, s.predicted, o.groupsOnly)
 		rep.Grouping = &g
-		m = quality.NewMatching(truth, predicted)
+		m = quality.NewMatching(s.truth, s.predicted)
 	}
 	if o.truth != "" && o.incidents != "" {
-		asked := quality.WithAlerts(incidents, truth)
+		asked := quality.WithAlerts(s.incidents, s.truth)
 		if len(asked) == 0 {
-			return nil, fmt.Errorf("%s: none of its %s has an alert in %s; these files are of different sets", o.incidents, count(len(incidents), "incident"), o.truth)
+			return nil, fmt.Errorf("%s: none of its %s has an alert in %s; these files are of different sets", o.incidents, count(len(s.incidents), "incident"), o.truth)
 		}
-		incidents = asked
+		s.incidents = asked
 	}
 	if o.causes != "" {
-		r, err := quality.Rank(incidents, causes, m, level)
+		r, err := quality.Rank(s.incidents, s.causes, m, level)
 		errs = append(errs, inFile(o.causes, err))
 		rep.Ranking = &r
 	}
 	if o.changes != "" {
-		l, err := quality.Link(changeTruth, changes, m)
+		l, err := quality.Link(s.changeTruth, s.changes, m)
 		errs = append(errs, inFile(o.changes, err))
 		rep.Links = &l
 	}
 	if o.problems != "" {
-		p, err := quality.Recur(incidents, problems, m)
+		p, err := quality.Recur(s.incidents, s.problems, m)
 		errs = append(errs, inFile(o.problems, err))
 		rep.Problems = &p
 	}

@@ -39,6 +39,8 @@ var arrows = []struct {
 	{"internal/peers", nil},
 	// A mapping is configured in the words of its own package.
 	{"internal/config", []string{"ingest", "cmdb", "correlate", "ingest/mapping"}},
+	// What a replay predicts is told in the words of those who judge it.
+	{"internal/replay", []string{"ingest", "cmdb", "correlate", "internal/quality"}},
 	{"internal/*", core},
 
 	// Only cmd wires everything, and nobody imports it.
