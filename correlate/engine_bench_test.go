@@ -25,7 +25,10 @@ func plainAlert(i int, at time.Time) *ingest.Event {
 // BenchmarkNewAlerts takes alerts in that nobody has seen before, 100 a tick.
 // The cost of one must not depend on how many are active.
 func BenchmarkNewAlerts(b *testing.B) {
-	for _, active := range []int{0, 10_000, 100_000} {
+	for _, active := range []int{0, 1000, 10_000, 100_000, 1_000_000} {
+		if active > 100_000 && testing.Short() {
+			continue // it takes three gigabytes
+		}
 		b.Run(fmt.Sprint("active=", active), func(b *testing.B) {
 			e, err := New(DefaultConfig(), nil)
 			if err != nil {
@@ -155,4 +158,82 @@ func BenchmarkRestore(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(s.Alerts)), "alerts")
+}
+
+// layers is an estate of n CIs as applications have them: services that need
+// other services, each served by a deployment of two pods on nodes of a rack.
+func layers(b *testing.B, n int) *cmdb.Snapshot {
+	b.Helper()
+	var cis []cmdb.CI
+	var rels []cmdb.Relation
+	add := func(id, class string) string {
+		cis = append(cis, cmdb.CI{ID: id, Class: class})
+		return id
+	}
+	rel := func(from, to, typ string) { rels = append(rels, cmdb.Relation{From: from, To: to, Type: typ}) }
+	for g := 0; len(cis) < n; g++ { // a namespace of twenty services
+		rack := add(fmt.Sprintf("rack-%06d", g), "rack")
+		var nodes []string
+		for i := range 10 {
+			node := add(fmt.Sprintf("node-%06d-%d", g, i), "server")
+			rel(node, rack, "located_in")
+			nodes = append(nodes, node)
+		}
+		ns := add(fmt.Sprintf("ns-%06d", g), "namespace")
+		for i := range 20 {
+			svc := add(fmt.Sprintf("svc-%06d-%02d", g, i), "service")
+			dep := add(svc+"-deployment", "deployment")
+			rel(svc, dep, "served_by")
+			rel(dep, ns, "in_namespace")
+			for p := range 2 {
+				pod := add(fmt.Sprintf("%s-pod-%d", svc, p), "pod")
+				rel(dep, pod, "owns")
+				rel(pod, nodes[(i*2+p)%len(nodes)], "runs_on")
+			}
+			for d := 1; d <= 2 && i-d*3 >= 0; d++ {
+				rel(svc, fmt.Sprintf("svc-%06d-%02d", g, i-d*3), "depends_on")
+			}
+		}
+	}
+	s, err := cmdb.New(cis, rels)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// BenchmarkEstate takes new alerts in, each on a CI of an estate, none of which
+// alerted lately. The cost of one must not depend on the size of the estate.
+func BenchmarkEstate(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000, 1_000_000} {
+		if n > 100_000 && testing.Short() {
+			continue
+		}
+		b.Run(fmt.Sprint("cis=", n), func(b *testing.B) {
+			s := layers(b, n)
+			e, err := New(DefaultConfig(), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			e.ObserveEstate(s)
+			now := t0
+			e.Tick(now)
+			events := make([]*ingest.Event, b.N)
+			for i := range events {
+				// One alert in each half minute, all over the estate, so that
+				// few are near each other.
+				ci := s.At(int32(uint32(i) * 2654435761 % uint32(s.Len()))).ID
+				events[i] = event("Down", ci, t0.Add(time.Duration(i)*30*time.Second), ingest.Firing)
+				events[i].Labels = events[i].Labels.Set("n", fmt.Sprint(i))
+				events[i].Fingerprint = ingest.FingerprintOf(events[i].Labels)
+				events[i].Timeout = 10 * time.Minute
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for _, ev := range events {
+				e.ObserveEvent(ev)
+				e.Tick(ev.StartsAt)
+			}
+		})
+	}
 }
