@@ -127,9 +127,10 @@ const (
 	suppressedOperator
 	suppressedChronic
 	suppressedPeriodic
+	suppressedGrouping
 )
 
-var suppressionNames = [...]string{"", "flapping", "watchdog", "operator", "chronic", "periodic"}
+var suppressionNames = [...]string{"", "flapping", "watchdog", "operator", "chronic", "periodic", "grouping"}
 
 func (s suppression) String() string { return suppressionNames[s] }
 

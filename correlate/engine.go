@@ -59,6 +59,8 @@ type Engine struct {
 	sighted     []*alert
 	learned     map[remembered]struct{}
 
+	grouping *grouping // nil: the engine finds it
+
 	packer packer
 	views  views
 	best   []candidate

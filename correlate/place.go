@@ -14,6 +14,10 @@ func (e *Engine) correlate(a *alert) {
 		e.watchdogBack(a)
 		return
 	}
+	if e.grouping != nil {
+		e.correlateAsGiven(a)
+		return
+	}
 	if inc := a.incident; inc != nil {
 		if e.again(inc, a) {
 			return
@@ -94,7 +98,7 @@ func (e *Engine) mayMerge(a, b *candidate) bool {
 func (e *Engine) again(inc *incident, a *alert) bool {
 	switch {
 	case inc.rec.Status.Active():
-	case inc.rec.Status == Resolved && !a.flapping():
+	case inc.rec.Status == Resolved && (!a.flapping() || e.grouping != nil):
 		e.reopen(inc, self, "%s fires again %s after the resolution", e.nameOf(a), roundGap(timeOf(e.now).Sub(inc.rec.ResolvedAt)))
 	default:
 		return false

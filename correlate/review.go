@@ -27,7 +27,7 @@ const (
 
 // review looks at an alert's incident once more.
 func (e *Engine) review(a *alert) {
-	if inc := a.incident; inc != nil && inc.rec.Status.Active() && !a.placed && !a.again() {
+	if inc := a.incident; inc != nil && inc.rec.Status.Active() && !a.placed && !a.again() && e.grouping == nil {
 		e.divide(inc)
 	}
 }
