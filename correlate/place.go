@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"time"
 )
 
 // correlate finds the place of an alert that begins to fire: suppressed with
@@ -66,8 +67,13 @@ func (e *Engine) joins(c *candidate) bool {
 
 // mergePoints is how much more evidence it takes for each doubling of the smaller
 // of two incidents: that a straggler was wrongly left alone is soon put right,
-// that two large incidents were taken for one is not.
-const mergePoints = 35
+// that two large incidents were taken for one is not. It takes all of it when
+// they began twoFaults apart or more, and none when they began at once: two
+// faults side by side seldom do.
+const (
+	mergePoints = 100
+	twoFaults   = 2 * time.Minute
+)
 
 // unusualPoints is how much more it takes for an alert that comes at a time
 // unusual for its kind: it may be the first of another fault.
@@ -85,8 +91,10 @@ func (e *Engine) mayMerge(a, b *candidate) bool {
 	case a.place.key.ci == unbound || b.place.key.ci == unbound:
 		return false
 	}
-	smaller := min(len(a.place.inc.members), len(b.place.inc.members))
-	need := e.cfg.MergeThreshold + mergePoints*(bits.Len(uint(smaller))-1)
+	x, y := a.place.inc, b.place.inc
+	doublings := bits.Len(uint(min(len(x.members), len(y.members)))) - 1
+	apart := min(max(x.first().began-y.first().began, y.first().began-x.first().began), twoFaults.Microseconds())
+	need := e.cfg.MergeThreshold + int(int64(mergePoints*doublings)*apart/twoFaults.Microseconds())
 	if min(a.points[evDelay], b.points[evDelay]) < 0 {
 		need += unusualPoints
 	}
