@@ -3,57 +3,79 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"tocsin/cmdb"
 	"tocsin/internal/quality"
 	"tocsin/internal/replay"
 )
 
 // replayOptions are the flags of replay.
 type replayOptions struct {
+	events, changes string
+	store           string
+	from, to        string
+	warmUp          time.Duration
+	resolveTimeout  time.Duration
+
 	config          string
 	cmdb            []string
-	events, changes string
-	resolveTimeout  time.Duration
+	cmdbNow         bool
 	without         []string
 	hideSeverity    bool
+	withoutCommands bool
 	grouping        string
-	out             string
-	score           scoreOptions
+
+	baseline, baselineConfig string
+	out                      string
+	score                    scoreOptions
+
+	fromTime, toTime time.Time // from and to, read
 }
 
 func newReplayCommand() *cobra.Command {
 	var o replayOptions
 	cmd := &cobra.Command{
-		Use:   "replay --events FILE",
+		Use:   "replay",
 		Short: "Run what happened through the engine again, and say what would differ",
-		Long: "Replay runs recorded alerts through the engine as fast as the machine can, with\n" +
-			"another configuration or another estate, without a server and without telling\n" +
-			"anybody.\n\n" +
-			"--events takes one JSON object a line:\n\n" +
+		Long: "Replay runs what happened through the engine again, as fast as the machine can,\n" +
+			"with another configuration or another estate. It needs no server, disturbs none\n" +
+			"and tells nobody.\n\n" +
+			"--store takes the data folder of a server, running or not, and compares with what\n" +
+			"happened there. Give the server's configuration with your change in it.\n\n" +
+			"--events takes a file with one JSON object a line: events of ours, as the API\n" +
+			"lists them, or alerts in the form that sets of labelled alerts come in,\n\n" +
 			"  --events   {\"time\", \"end_time\"?, \"id\", \"ci\"?, \"severity\"?, \"name\"?, \"text\"?, \"fingerprint\"?, \"labels\"?}\n" +
 			"  --changes  {\"id\", \"time\", \"ci\"?, \"kind\"?, \"text\"?}\n\n" +
 			"with times in Unix seconds and severities from 1, the worst, to 4.\n\n" +
-			"--out writes predicted.jsonl, causes.jsonl, changes.jsonl and problems.jsonl, as\n" +
-			"tocsin score reads them; --truth and --incidents score at once.",
-		Example: "  tocsin replay --cmdb topology.json --events alerts.jsonl --changes changes.jsonl --out out\n" +
+			"--baseline compares with the predictions of another run, --baseline-config with a\n" +
+			"replay of the same by another configuration. --out writes predicted.jsonl,\n" +
+			"causes.jsonl, changes.jsonl and problems.jsonl, as tocsin score reads them;\n" +
+			"--truth and --incidents score at once. --fail-if takes conditions such as\n" +
+			"'f1<0.9' or 'lost>0,paged>20', with the names that are printed.",
+		Example: "  tocsin replay --store data --config changed.yaml --from -168h\n" +
+			"  tocsin replay --cmdb topology.json --events alerts.jsonl --changes changes.jsonl --out out\n" +
 			"  tocsin replay --cmdb topology.json --events alerts.jsonl --truth truth.jsonl --fail-if 'f1<0.9'",
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
+	f.StringVar(&o.store, "store", "", "data folder of a server")
 	f.StringVar(&o.events, "events", "", "file with what happened; - is standard input")
 	f.StringVar(&o.changes, "changes", "", "file with changes, to go with alerts of --events")
+	f.StringVar(&o.from, "from", "", "what happened from then on; RFC 3339 or -24h")
+	f.StringVar(&o.to, "to", "", "and before then; RFC 3339 or -24h")
+	f.DurationVar(&o.warmUp, "warm-up", 7*24*time.Hour, "how long before --from to begin, so that the engine knows what it knew")
 	f.DurationVar(&o.resolveTimeout, "resolve-timeout", 5*time.Minute, "how long an alert of --events without end_time fires unless it comes again")
 	f.StringVar(&o.config, "config", "", "configuration to replay with; without, the defaults")
-	f.StringArrayVar(&o.cmdb, "cmdb", nil, "estate to replay with, in YAML, JSON or CSV; may be given again")
+	f.StringArrayVar(&o.cmdb, "cmdb", nil, "estate to replay with, in YAML, JSON or CSV; may be given again; without, as it was in the store")
+	f.BoolVar(&o.cmdbNow, "cmdb-now", false, "replay with the estate of the store as it is now, instead of as it was")
 	f.StringArrayVar(&o.without, "without", nil, "kind of evidence to leave out, such as topology, time or text; may be given again")
 	f.BoolVar(&o.hideSeverity, "hide-severity", false, "make all severities unknown")
+	f.BoolVar(&o.withoutCommands, "without-commands", false, "leave out what operators did")
 	f.StringVar(&o.grouping, "grouping", "", "file that says which alert is in which incident, as predicted.jsonl; the engine then finds only causes and problems")
+	f.StringVar(&o.baseline, "baseline", "", "predicted.jsonl of another run to compare with")
+	f.StringVar(&o.baselineConfig, "baseline-config", "", "configuration of another replay to compare with")
 	f.StringVar(&o.out, "out", "", "folder to write predicted.jsonl, causes.jsonl, changes.jsonl and problems.jsonl to")
 	f.StringVar(&o.score.truth, "truth", "", "which alert belongs to which incident, to score the replay")
 	f.StringVar(&o.score.incidents, "incidents", "", "true causes and problems of incidents; needs --truth")
@@ -82,167 +104,79 @@ func newReplayCommand() *cobra.Command {
 // check finds all mistakes in the flags.
 func (o *replayOptions) check() (quality.Gate, error) {
 	var errs []error
-	if o.events == "" {
-		errs = append(errs, errors.New("nothing to replay: give --events"))
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	switch {
+	case o.events == "" && o.store == "":
+		bad("nothing to replay: give --store or --events")
+	case o.events != "" && o.store != "":
+		bad("--store and --events: give one of them")
 	}
-	need := func(flag, value, needs, needed string) {
-		if value != "" && needed == "" {
-			errs = append(errs, fmt.Errorf("--%s needs --%s", flag, needs))
+	need := func(flag string, given bool, needs, needed string) {
+		if given && needed == "" {
+			bad("--%s needs --%s", flag, needs)
 		}
 	}
-	need("changes", o.changes, "events", o.events)
-	need("incidents", o.score.incidents, "truth", o.score.truth)
-	need("change-truth", o.score.changeTruth, "truth", o.score.truth)
+	need("changes", o.changes != "", "events", o.events)
+	need("from", o.from != "", "store", o.store)
+	need("to", o.to != "", "store", o.store)
+	need("cmdb-now", o.cmdbNow, "store", o.store)
+	need("incidents", o.score.incidents != "", "truth", o.score.truth)
+	need("change-truth", o.score.changeTruth != "", "truth", o.score.truth)
+	if o.baseline != "" && o.baselineConfig != "" {
+		bad("--baseline and --baseline-config: give one of them")
+	}
+	if o.baselineConfig != "" && o.events == "-" {
+		bad("--baseline-config reads the events twice, which standard input cannot; give a file")
+	}
+	if o.cmdbNow && len(o.cmdb) > 0 {
+		bad("--cmdb and --cmdb-now: give one of them")
+	}
 	if o.resolveTimeout < 0 {
-		errs = append(errs, fmt.Errorf("--resolve-timeout %s: want 0, for ever, or more", o.resolveTimeout))
+		bad("--resolve-timeout %s: want 0, for ever, or more", o.resolveTimeout)
+	}
+	if o.warmUp < 0 {
+		bad("--warm-up %s: want 0 or more", o.warmUp)
+	}
+	for _, t := range []struct {
+		flag, text string
+		to         *time.Time
+	}{{"from", o.from, &o.fromTime}, {"to", o.to, &o.toTime}} {
+		if t.text == "" {
+			continue
+		}
+		var err error
+		if *t.to, err = timeFlag(t.text); err != nil {
+			bad("--%s: %w", t.flag, err)
+		}
+	}
+	if !o.fromTime.IsZero() && !o.toTime.IsZero() && !o.fromTime.Before(o.toTime) {
+		bad("--from %s is not before --to %s", o.from, o.to)
 	}
 	if _, err := quality.ParseLevel(o.score.level); err != nil {
-		errs = append(errs, fmt.Errorf("--%w", err))
+		bad("--%w", err)
 	}
 	gate, err := quality.ParseGate(o.score.failIf...)
 	if err == nil {
-		err = gate.Known(replayFigureNames(o.score.truth != ""))
+		err = gate.Known(o.figureNames())
 	}
 	if err != nil {
-		errs = append(errs, fmt.Errorf("--fail-if: %w", err))
+		bad("--fail-if: %w", err)
 	}
 	return gate, errors.Join(errs...)
 }
 
-// run reads all there is to read first, so that a mistake in the truth is not
-// told after an hour of replaying.
-func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
-	var errs []error
-	set, err := newSetup(o.config, o.cmdb)
-	errs = append(errs, err)
-	opt := replay.Options{HideSeverity: o.hideSeverity}
-	var estate *cmdb.Snapshot
-	if err == nil {
-		for _, w := range set.Warnings {
-			fmt.Fprintf(cmd.ErrOrStderr(), "tocsin: warning: %s\n", visible(fmt.Sprint(w)))
-		}
-		estate, err = set.Estate.Snapshot()
-		errs = append(errs, err)
-		opt.Config, opt.Rules, opt.Estate = set.Config.Correlation, set.Config.Binding.Rules, estate
-		opt.SeverityLabels = set.Config.Ingest.SeverityLabels
-		for _, kind := range o.without {
-			if err := opt.Config.Weights.Without(kind); err != nil {
-				errs = append(errs, fmt.Errorf("--without: %w", err))
-			}
-		}
+// figureNames are the names that --fail-if may use.
+func (o *replayOptions) figureNames() []string {
+	full := replayReport{}
+	if o.store != "" || o.baseline != "" || o.baselineConfig != "" {
+		full.Difference = &replay.Difference{PagedUnknown: o.baseline != ""}
 	}
-	for _, p := range readRecords(&errs, o.grouping, quality.ReadPredicted) {
-		if opt.Grouping == nil {
-			opt.Grouping = map[string]string{}
-		}
-		opt.Grouping[p.AlertID] = p.IncidentID
-	}
-	truth := scored{
-		truth:       readRecords(&errs, o.score.truth, quality.ReadTruth),
-		incidents:   readRecords(&errs, o.score.incidents, quality.ReadIncidents),
-		changeTruth: readRecords(&errs, o.score.changeTruth, quality.ReadChangeLinks),
-	}
-	src, done, err := o.open(cmd)
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	defer done()
-	opt.Progress = replayProgress(cmd.ErrOrStderr(), time.Now)
-	res, err := replay.Run(cmd.Context(), src, opt)
-	if opt.Progress != nil {
-		fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
-	}
-	if err != nil {
-		return nil, err
-	}
-	rep := &replayReport{Input: res.Input, Result: res.Outcome.Totals()}
-	rec := res.Records()
-	if o.out != "" {
-		if err := rec.Write(o.out); err != nil {
-			return nil, fmt.Errorf("--out: %w", err)
-		}
+	var names []string
+	for _, f := range full.figures() {
+		names = append(names, f.Name)
 	}
 	if o.score.truth != "" {
-		if rep.Score, err = o.judge(rec, truth, estate); err != nil {
-			return nil, err
-		}
+		names = append(names, quality.FigureNames()...)
 	}
-	return rep, nil
-}
-
-// open opens what there is to replay. done closes it.
-func (o *replayOptions) open(cmd *cobra.Command) (src replay.Source, done func(), err error) {
-	var files []io.Closer
-	done = func() {
-		for _, f := range files {
-			_ = f.Close() // only read
-		}
-	}
-	open := func(name string) (io.Reader, error) {
-		if name == "" {
-			return nil, nil
-		}
-		if name == "-" {
-			return cmd.InOrStdin(), nil
-		}
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-		return f, nil
-	}
-	events, err1 := open(o.events)
-	changes, err2 := open(o.changes)
-	if err := errors.Join(err1, err2); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return &replay.Neutral{
-		Alerts: events, AlertsName: o.events, Changes: changes, ChangesName: o.changes, Timeout: o.resolveTimeout,
-	}, done, nil
-}
-
-// judge scores the records of a replay as score does files.
-func (o *replayOptions) judge(rec *replay.Records, s scored, estate *cmdb.Snapshot) (*quality.Report, error) {
-	const name = "the replay"
-	s.predicted, s.causes, s.changes, s.problems = rec.Predicted, rec.Causes, rec.Changes, rec.Problems
-	by := o.score
-	by.predicted = name
-	if by.incidents != "" {
-		by.causes = name
-		if len(rec.Problems) > 0 {
-			by.problems = name
-		}
-	}
-	if by.changeTruth != "" {
-		by.changes = name
-	}
-	var level func(string) string
-	if by.causes != "" && quality.Level(by.level) == quality.LevelService {
-		level = quality.Services(estate)
-	}
-	return by.judge(s, level)
-}
-
-// replayProgress shows a person how far a long replay is, and a file or a pipe
-// nothing.
-func replayProgress(w io.Writer, now func() time.Time) func(replay.Progress) {
-	file, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	start := now()
-	shown := start.Add(time.Second) // most replays are over by then
-	return func(p replay.Progress) {
-		t := now()
-		if t.Sub(shown) < 500*time.Millisecond {
-			return
-		}
-		shown = t
-		fmt.Fprintf(file, "\r\x1b[K%d events, %.0f a second, at %s", p.Events, float64(p.Events)/t.Sub(start).Seconds(), p.At.UTC().Format("2006-01-02 15:04:05"))
-	}
+	return names
 }

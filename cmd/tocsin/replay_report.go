@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tocsin/internal/quality"
@@ -11,31 +12,62 @@ import (
 
 // replayReport is what replay prints.
 type replayReport struct {
-	Input  replay.Counts   `json:"input"`
-	Result replay.Totals   `json:"result"`
-	Score  *quality.Report `json:"score,omitempty"`
+	Input      replay.Counts      `json:"input"`
+	Result     replay.Totals      `json:"result"`
+	Difference *replay.Difference `json:"difference,omitempty"`
+	Score      *quality.Report    `json:"score,omitempty"`
+}
+
+// totals are the numbers of an outcome.
+func totals(t *replay.Totals) []quality.Figure {
+	return []quality.Figure{
+		wholeFigure("episodes", t.Episodes, "firings of alerts"),
+		wholeFigure("left_out", t.LeftOut, "of which are in no incident"),
+		wholeFigure("incidents", t.Incidents, "incidents, merged ones counted once"),
+		wholeFigure("paged", t.Paged, "times that one opened or reopened"),
+		{Name: "noise_reduction", Value: t.Reduction, Meaning: "how much less there is to read"},
+	}
+}
+
+func wholeFigure(name string, n int, meaning string) quality.Figure {
+	return quality.Figure{Name: name, Value: float64(n), Count: true, Meaning: meaning}
+}
+
+// changed are the numbers of a difference.
+func changed(d *replay.Difference) []quality.Figure {
+	return []quality.Figure{
+		wholeFigure("same", d.Same, "incidents of the same alerts as before"),
+		wholeFigure("gained", d.Gained, "incidents of alerts that were in none"),
+		wholeFigure("lost", d.Lost, "incidents whose alerts are in none any more"),
+		wholeFigure("merged", d.Merged, "incidents that were several"),
+		wholeFigure("split", d.Split, "incidents that are several now"),
+		wholeFigure("cause_changed", d.CauseChanged, "incidents with another likeliest cause"),
+		wholeFigure("moved", d.Moved, "alerts in another incident"),
+		wholeFigure("now_left_out", d.LeftOut, "alerts in no incident any more"),
+		wholeFigure("now_taken_in", d.TakenIn, "alerts that were in none"),
+	}
 }
 
 // figures are the numbers that a condition of --fail-if may name, besides those
 // of the score.
 func (r *replayReport) figures() []quality.Figure {
-	n := func(name string, v int, meaning string) quality.Figure {
-		return quality.Figure{Name: name, Value: float64(v), Count: true, Meaning: meaning}
-	}
 	refused := 0
-	for _, c := range r.Input.Refused {
-		refused += int(c)
+	for _, n := range r.Input.Refused {
+		refused += int(n)
 	}
-	return []quality.Figure{
-		n("episodes", r.Result.Episodes, "firings of alerts"),
-		n("left_out", r.Result.LeftOut, "of which are in no incident"),
-		n("incidents", r.Result.Incidents, "incidents, merged ones counted once"),
-		n("paged", r.Result.Paged, "times that one opened or reopened"),
-		{Name: "noise_reduction", Value: r.Result.Reduction, Meaning: "how much less there is to read"},
-		n("unbound", int(r.Input.Unbound.Count), "firings about no known CI"),
-		n("late", int(r.Input.Late.Count), "inputs too far out of order"),
-		n("refused", refused, "commands that do not fit any more"),
+	out := append(totals(&r.Result),
+		wholeFigure("unbound", int(r.Input.Unbound.Count), "firings about no known CI"),
+		wholeFigure("late", int(r.Input.Late.Count), "inputs too far out of order"),
+		wholeFigure("refused", refused, "commands that do not fit any more"),
+	)
+	if d := r.Difference; d != nil {
+		out = append(out, changed(d)...)
+		out = append(out, wholeFigure("more_incidents", d.After.Incidents-d.Before.Incidents, "than before"))
+		if !d.PagedUnknown {
+			out = append(out, wholeFigure("more_paged", d.After.Paged-d.Before.Paged, "than before"))
+		}
 	}
+	return out
 }
 
 func (r *replayReport) values() map[string]float64 {
@@ -51,23 +83,27 @@ func (r *replayReport) values() map[string]float64 {
 	return values
 }
 
-// replayFigureNames are the names that --fail-if may use.
-func replayFigureNames(scored bool) []string {
-	var names []string
-	for _, f := range new(replayReport).figures() {
-		names = append(names, f.Name)
+func (p *printer) replayed(r *replayReport) {
+	p.replayInput(&r.Input)
+	fmt.Fprintln(p)
+	if r.Difference == nil {
+		for _, f := range totals(&r.Result) {
+			p.row(f.Name, f, f.Meaning)
+		}
+	} else {
+		p.difference(r.Difference)
 	}
-	if scored {
-		names = append(names, quality.FigureNames()...)
+	if r.Score != nil {
+		fmt.Fprintln(p)
+		printScore(p, r.Score)
 	}
-	return names
 }
 
-func (p *printer) replayed(r *replayReport) {
-	in := &r.Input
-	if in.Events > 0 {
-		const form = "2006-01-02 15:04:05"
-		p.row("replayed", fmt.Sprintf("%d events and %s, %s to %s UTC", in.Events, count(int(in.Commands), "command"), in.First.UTC().Format(form), in.Last.UTC().Format(form)))
+func (p *printer) replayInput(in *replay.Counts) {
+	const form = "2006-01-02 15:04:05"
+	if !in.First.IsZero() {
+		p.row("replayed", fmt.Sprintf("%s and %s, %s to %s UTC", count(int(in.Events), "event"), count(int(in.Commands), "command"),
+			in.First.UTC().Format(form), in.Last.UTC().Format(form)))
 	}
 	examples := func(what string, e replay.Examples) {
 		if e.Count > 0 {
@@ -87,12 +123,62 @@ func (p *printer) replayed(r *replayReport) {
 		slices.Sort(parts)
 		p.row("commands that do not fit", strings.Join(parts, ", "))
 	}
+}
+
+func (p *printer) difference(d *replay.Difference) {
+	p.row(" ", "BEFORE", "AFTER", "±", " ")
+	before, after := totals(&d.Before), totals(&d.After)
+	for i, f := range before {
+		if f.Name == "paged" && d.PagedUnknown {
+			p.row(f.Name, "?", after[i], "?", f.Meaning)
+			continue
+		}
+		more := after[i]
+		more.Value -= f.Value
+		sign := more.String()
+		if more.Value > 0 {
+			sign = "+" + sign
+		}
+		p.row(f.Name, f, after[i], sign, f.Meaning)
+	}
+	if d.Empty() {
+		fmt.Fprintln(p, "\nno difference: the same incidents of the same alerts, with the same causes")
+		return
+	}
 	fmt.Fprintln(p)
-	for _, f := range r.figures()[:5] {
+	for _, f := range changed(d) {
 		p.row(f.Name, f, f.Meaning)
 	}
-	if r.Score != nil {
-		fmt.Fprintln(p)
-		printScore(p, r.Score)
+	if len(d.Examples) == 0 {
+		return
+	}
+	fmt.Fprintln(p)
+	p.row("CHANGE", "BEFORE", "ALERTS", "AFTER", "ALERTS", "TITLE")
+	for _, x := range d.Examples {
+		p.example(&x)
+	}
+}
+
+// example prints an incident a line, those before on the left and those after
+// on the right.
+func (p *printer) example(x *replay.Example) {
+	what := strings.ReplaceAll(x.Kind, "_", " ")
+	for i := range max(len(x.Before), len(x.After)) {
+		cells := []any{what, "", "", "", "", ""}
+		what = " "
+		for side, list := range [][]replay.Named{x.Before, x.After} {
+			if i >= len(list) {
+				continue
+			}
+			n := &list[i]
+			cells[1+2*side], cells[2+2*side] = n.ID, strconv.Itoa(n.Alerts)
+			if n.Cause != "" {
+				cells[1+2*side] = n.ID + " " + n.Cause
+			}
+			if n.Title != "" {
+				cells[5] = short(n.Title, 60)
+			}
+		}
+		p.row(cells...)
 	}
 }

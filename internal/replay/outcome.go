@@ -17,10 +17,15 @@ type Episode struct {
 
 // EpisodeOf names the episode of an alert that began at a time.
 func EpisodeOf(fp ingest.Fingerprint, startsAt time.Time) Episode {
-	if startsAt.IsZero() {
-		return Episode{fp, 0}
+	return Episode{fp, micros(startsAt)}
+}
+
+// micros is a time as engines and stores have it; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
 	}
-	return Episode{fp, startsAt.UnixMicro()}
+	return t.UnixMicro()
 }
 
 // String is the fingerprint and the beginning, by which an alert is named in
@@ -33,10 +38,15 @@ func (e Episode) String() string {
 // is, and what is worth knowing of the incidents. It is filled with the records
 // of an engine or of a store, in the order of their numbers.
 type Outcome struct {
+	// Since leaves incidents opened before it, and alerts that began before it,
+	// out of what is counted; zero counts all.
+	Since time.Time
+
 	known     map[Episode]int32
 	episodes  []placed // in the order in which they became known
 	numbers   map[string]int32
 	incidents []Incident
+	untold    bool // who was told is not known
 }
 
 type placed struct {
@@ -117,7 +127,9 @@ func (o *Outcome) AddIncident(rec *correlate.Incident) {
 	}
 	switch correlate.NoticeOf(rec) {
 	case correlate.NoticeOpened, correlate.NoticeReopened:
-		i.Paged++
+		if !rec.At.Before(o.Since) {
+			i.Paged++
+		}
 	default:
 	}
 }
@@ -136,6 +148,12 @@ func (o *Outcome) final(i int32) int32 {
 		i = next
 	}
 	return i
+}
+
+// counts says that an incident was not merged into another and is recent
+// enough.
+func (o *Outcome) counts(i int32) bool {
+	return o.final(i) == i && !o.incidents[i].OpenedAt.Before(o.Since)
 }
 
 // Where is the incident that an episode is in, in the end; false when it was
@@ -157,7 +175,7 @@ func (o *Outcome) Where(e Episode) (*Incident, bool) {
 func (o *Outcome) Incidents() []*Incident {
 	var out []*Incident
 	for i := range o.incidents {
-		if o.final(int32(i)) == int32(i) {
+		if o.counts(int32(i)) {
 			out = append(out, &o.incidents[i])
 		}
 	}
@@ -184,15 +202,20 @@ type Totals struct {
 
 // Totals counts.
 func (o *Outcome) Totals() Totals {
-	t := Totals{Episodes: len(o.episodes)}
+	var t Totals
+	since := micros(o.Since)
 	for i := range o.episodes {
+		if o.episodes[i].StartsAt < since {
+			continue
+		}
+		t.Episodes++
 		if o.episodes[i].incident == nowhere {
 			t.LeftOut++
 		}
 	}
 	for i := range o.incidents {
 		t.Paged += o.incidents[i].Paged
-		if o.final(int32(i)) == int32(i) {
+		if o.counts(int32(i)) {
 			t.Incidents++
 		}
 	}

@@ -34,12 +34,10 @@ func (r *Result) Records() *Records {
 	for _, inc := range r.spokesmen() {
 		causes := quality.Causes{IncidentID: inc.name()}
 		for _, c := range inc.Causes {
-			id := c.ID
 			if c.Kind == kindChange {
-				id = cmp.Or(r.changes[id], id)
-				rec.Changes = append(rec.Changes, quality.ChangeLink{IncidentID: inc.name(), ChangeID: id, Score: share(c.Score)})
+				rec.Changes = append(rec.Changes, quality.ChangeLink{IncidentID: inc.name(), ChangeID: c.ID, Score: share(c.Score)})
 			}
-			causes.Causes = append(causes.Causes, quality.Cause{Kind: c.Kind, ID: id, Score: share(c.Score)})
+			causes.Causes = append(causes.Causes, quality.Cause{Kind: c.Kind, ID: c.ID, Score: share(c.Score)})
 		}
 		rec.Causes = append(rec.Causes, causes)
 	}

@@ -1,9 +1,11 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +23,12 @@ type Options struct {
 	// it stays, whatever the source tells.
 	Estate     *cmdb.Snapshot
 	KeepEstate bool
+	// Since is from when on incidents and alerts count in the outcome; what
+	// happened before only teaches the engine.
+	Since time.Time
+	// Folded says that the source does not tell of re-sends, so that a watchdog
+	// is not silent for want of them.
+	Folded bool
 	// WithoutCommands leaves out what operators did.
 	WithoutCommands bool
 	// HideSeverity makes all severities unknown and takes away the labels
@@ -48,7 +56,6 @@ type Result struct {
 	Input   Counts
 	// rows are the alerts that have a name, in the order in which they came.
 	rows    []row
-	changes map[string]string // what the source calls changes, by what the engine does
 	grouped bool
 }
 
@@ -66,11 +73,18 @@ const batchSize = 512
 // Run replays a source. The error is that of the source, of the configuration
 // or of ctx.
 func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
+	if opt.Folded {
+		opt.Config.Watchdogs = slices.Clone(opt.Config.Watchdogs)
+		for i := range opt.Config.Watchdogs {
+			opt.Config.Watchdogs[i].Timeout = 0
+		}
+	}
 	engine, err := correlate.New(opt.Config, opt.Rules)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{opt: &opt, engine: engine, current: map[ingest.Fingerprint]time.Time{}, res: &Result{Outcome: NewOutcome(), changes: map[string]string{}}}
+	r := &runner{opt: &opt, engine: engine, current: map[ingest.Fingerprint]time.Time{}, res: &Result{Outcome: NewOutcome()}, changeIDs: map[string]string{}}
+	r.res.Outcome.Since = opt.Since
 	if err := r.setEstate(opt.Estate); err != nil {
 		return nil, err
 	}
@@ -103,6 +117,7 @@ func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	r.nameChanges()
 	return r.res, nil
 }
 
@@ -141,6 +156,8 @@ type runner struct {
 	named   []named
 	changes []named
 	fixed   map[Episode]string
+	// changeIDs are what the source calls changes, by what the engine does.
+	changeIDs map[string]string
 	// current are the newest episodes of alerts, by which a firing that began
 	// none finds the one it is part of.
 	current map[ingest.Fingerprint]time.Time
@@ -205,8 +222,9 @@ func (r *runner) take(in *Input) {
 		}
 		// The rules were good for another estate and are for this.
 		_ = r.setEstate(in.Estate)
-	default:
+	case !in.Outage.IsZero():
 		r.engine.ObserveOutage(in.Outage)
+	default: // time passes
 	}
 	r.waiting++
 }
@@ -279,7 +297,7 @@ func (r *runner) tick() {
 		r.res.rows = append(r.res.rows, row{n.id, r.folded(n.ev)})
 	}
 	for _, n := range r.changes {
-		r.res.changes[strconv.FormatInt(n.ev.Seq, 10)] = n.id
+		r.changeIDs[strconv.FormatInt(n.ev.Seq, 10)] = n.id
 	}
 	clear(r.named)
 	clear(r.changes)
@@ -298,6 +316,19 @@ func (r *runner) folded(ev *ingest.Event) int32 {
 		own = EpisodeOf(ev.Fingerprint, at)
 	}
 	return o.episode(own)
+}
+
+// nameChanges puts what the source calls changes in the place of the numbers
+// that the engine gave them.
+func (r *runner) nameChanges() {
+	incidents := r.res.Outcome.incidents
+	for i := range incidents {
+		for k := range incidents[i].Causes {
+			if c := &incidents[i].Causes[k]; c.Kind == kindChange {
+				c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
+			}
+		}
+	}
 }
 
 // hideSeverity takes away all that tells how bad an event is.

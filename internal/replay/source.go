@@ -17,8 +17,8 @@ type Source interface {
 	Read(ctx context.Context, yield func(Input) bool) error
 }
 
-// Input is one thing that happened. Exactly one of Event, Command, Outage and
-// Estate is set.
+// Input is one thing that happened. One of Event, Command, Outage and Estate is
+// set, or none when nothing but time passes.
 type Input struct {
 	// At is when the engine is to be told.
 	At time.Time

@@ -178,6 +178,7 @@ func (b *bodies) attachment(a *correlate.Attachment) []byte {
 	o.text(`"incident":`, a.Incident)
 	o.fingerprint(`"fingerprint":`, a.Fingerprint)
 	o.time(`"starts_at":`, a.StartsAt)
+	o.time(`"began":`, a.Began)
 	o.text(`"ci":`, a.CI)
 	o.bool(`"detached":`, a.Detached)
 	o.text(`"by":`, a.By)

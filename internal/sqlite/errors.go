@@ -15,6 +15,9 @@ var (
 	ErrLocked = errors.New("in use by another process")
 	// ErrNewer: the store was written by a newer version of Tocsin.
 	ErrNewer = errors.New("written by a newer version")
+	// ErrOlder: the store was written by an older version of Tocsin and not
+	// brought up to date since.
+	ErrOlder = errors.New("written by an older version")
 	// ErrCorrupt: the file is damaged or no database.
 	ErrCorrupt = errors.New("damaged or not a database")
 	// ErrReadOnly: the file or its directory cannot be written.

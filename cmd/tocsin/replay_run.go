@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tocsin/internal/quality"
+	"tocsin/internal/replay"
+	"tocsin/internal/sqlite"
+)
+
+// replayJob is a replay with all that it needs read.
+type replayJob struct {
+	*replayOptions
+	options replay.Options
+	// baselineOptions are for the replay to compare with, if there is one.
+	baselineOptions *replay.Options
+	baseline        []quality.Prediction
+	truth           scored
+	recorded        *replay.Recorded // of a store
+	progress        func(replay.Progress)
+}
+
+// run reads all there is to read first, so that a mistake in the truth is not
+// told after an hour of replaying.
+func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
+	j := &replayJob{replayOptions: o}
+	var errs []error
+	errs = append(errs, j.setUp(cmd.ErrOrStderr()))
+	for _, p := range readRecords(&errs, o.grouping, quality.ReadPredicted) {
+		if j.options.Grouping == nil {
+			j.options.Grouping = map[string]string{}
+		}
+		j.options.Grouping[p.AlertID] = p.IncidentID
+	}
+	j.baseline = readRecords(&errs, o.baseline, quality.ReadPredicted)
+	j.truth = scored{
+		truth:       readRecords(&errs, o.score.truth, quality.ReadTruth),
+		incidents:   readRecords(&errs, o.score.incidents, quality.ReadIncidents),
+		changeTruth: readRecords(&errs, o.score.changeTruth, quality.ReadChangeLinks),
+	}
+	for _, name := range []string{o.events, o.changes} {
+		if name != "" && name != "-" {
+			if _, err := os.Stat(name); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if o.store != "" {
+		history, err := sqlite.OpenHistory(cmd.Context(), filepath.Join(o.store, "tocsin.db"))
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			defer history.Close()
+			j.recorded = &replay.Recorded{Recording: history, To: o.toTime}
+			if !o.fromTime.IsZero() {
+				j.recorded.From = o.fromTime.Add(-o.warmUp)
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return j.run(cmd)
+}
+
+// setUp reads configurations and estates.
+func (j *replayJob) setUp(stderr io.Writer) error {
+	options := func(config string) (replay.Options, error) {
+		set, err := newSetup(config, j.cmdb)
+		if err != nil {
+			return replay.Options{}, err
+		}
+		for _, w := range set.Warnings {
+			fmt.Fprintf(stderr, "tocsin: warning: %s\n", visible(fmt.Sprint(w)))
+		}
+		opt := replay.Options{
+			Config: set.Config.Correlation, Rules: set.Config.Binding.Rules, Since: j.fromTime, Folded: j.store != "",
+			HideSeverity: j.hideSeverity, SeverityLabels: set.Config.Ingest.SeverityLabels, WithoutCommands: j.withoutCommands,
+		}
+		// The files that a configuration names are the server's, whose estate is
+		// in its store as it was.
+		if j.store == "" || len(j.cmdb) > 0 {
+			opt.KeepEstate = true
+			if opt.Estate, err = set.Estate.Snapshot(); err != nil {
+				return replay.Options{}, err
+			}
+		}
+		return opt, nil
+	}
+	var errs []error
+	var err error
+	if j.options, err = options(j.config); err != nil {
+		errs = append(errs, err)
+	}
+	for _, kind := range j.without {
+		if err := j.options.Config.Weights.Without(kind); err != nil {
+			errs = append(errs, fmt.Errorf("--without: %w", err))
+		}
+	}
+	if j.baselineConfig != "" {
+		opt, err := options(j.baselineConfig)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		j.baselineOptions = &opt
+	}
+	return errors.Join(errs...)
+}
+
+func (j *replayJob) run(cmd *cobra.Command) (*replayReport, error) {
+	ctx := cmd.Context()
+	if j.cmdbNow {
+		estate, err := j.recorded.Latest(ctx)
+		if err != nil {
+			return nil, err
+		}
+		j.options.Estate, j.options.KeepEstate = estate, true
+	}
+	if show := replayProgress(cmd.ErrOrStderr(), time.Now); show != nil {
+		j.progress = show
+		defer fmt.Fprint(cmd.ErrOrStderr(), "\r\x1b[K")
+	}
+	res, err := j.replay(cmd, j.options)
+	if err != nil {
+		return nil, err
+	}
+	before, err := j.before(ctx, cmd, res)
+	if err != nil {
+		return nil, err
+	}
+	rep := &replayReport{Input: res.Input, Result: res.Outcome.Totals()}
+	if before != nil {
+		rep.Difference = replay.Compare(before, res.Outcome)
+	}
+	rec := res.Records()
+	if j.out != "" {
+		if err := rec.Write(j.out); err != nil {
+			return nil, fmt.Errorf("--out: %w", err)
+		}
+	}
+	if j.score.truth != "" {
+		if rep.Score, err = j.judge(ctx, rec); err != nil {
+			return nil, err
+		}
+	}
+	return rep, nil
+}
+
+func (j *replayJob) replay(cmd *cobra.Command, opt replay.Options) (*replay.Result, error) {
+	src, done, err := j.open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	opt.Progress = j.progress
+	return replay.Run(cmd.Context(), src, opt)
+}
+
+// before is the outcome to compare with; nil when there is none.
+func (j *replayJob) before(ctx context.Context, cmd *cobra.Command, res *replay.Result) (*replay.Outcome, error) {
+	switch {
+	case j.baselineOptions != nil:
+		other, err := j.replay(cmd, *j.baselineOptions)
+		if err != nil {
+			return nil, fmt.Errorf("--baseline-config: %w", err)
+		}
+		return other.Outcome, nil
+	case j.replayOptions.baseline != "":
+		o, err := res.Baseline(j.baseline)
+		return o, inFile(j.replayOptions.baseline, err)
+	case j.recorded != nil:
+		return j.recorded.Happened(ctx, j.fromTime)
+	default:
+		return nil, nil
+	}
+}
+
+// open opens what there is to replay. done closes it.
+func (j *replayJob) open(cmd *cobra.Command) (src replay.Source, done func(), err error) {
+	if j.recorded != nil {
+		return j.recorded, func() {}, nil
+	}
+	var files []io.Closer
+	done = func() {
+		for _, f := range files {
+			_ = f.Close() // only read
+		}
+	}
+	open := func(name string) (io.Reader, error) {
+		if name == "" {
+			return nil, nil
+		}
+		if name == "-" {
+			return cmd.InOrStdin(), nil
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+		return f, nil
+	}
+	events, err1 := open(j.events)
+	changes, err2 := open(j.changes)
+	if err := errors.Join(err1, err2); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return &replay.Neutral{
+		Alerts: events, AlertsName: j.events, Changes: changes, ChangesName: j.changes, Timeout: j.resolveTimeout,
+	}, done, nil
+}
+
+// judge scores the records of a replay as score does files.
+func (j *replayJob) judge(ctx context.Context, rec *replay.Records) (*quality.Report, error) {
+	const name = "the replay"
+	s := j.truth
+	s.predicted, s.causes, s.changes, s.problems = rec.Predicted, rec.Causes, rec.Changes, rec.Problems
+	by := j.score
+	by.predicted = name
+	if by.incidents != "" {
+		by.causes = name
+		if len(rec.Problems) > 0 {
+			by.problems = name
+		}
+	}
+	if by.changeTruth != "" {
+		by.changes = name
+	}
+	var level func(string) string
+	if by.causes != "" && quality.Level(by.level) == quality.LevelService {
+		estate := j.options.Estate
+		if estate == nil && j.recorded != nil {
+			var err error
+			if estate, err = j.recorded.Latest(ctx); err != nil {
+				return nil, err
+			}
+		}
+		level = quality.Services(estate)
+	}
+	return by.judge(s, level)
+}
+
+// replayProgress shows a person how far a long replay is, and a file or a pipe
+// nothing.
+func replayProgress(w io.Writer, now func() time.Time) func(replay.Progress) {
+	file, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	start := now()
+	shown := start.Add(time.Second) // most replays are over by then
+	return func(p replay.Progress) {
+		t := now()
+		if t.Sub(shown) < 500*time.Millisecond {
+			return
+		}
+		shown = t
+		fmt.Fprintf(file, "\r\x1b[K%d events, %.0f a second, at %s", p.Events, float64(p.Events)/t.Sub(start).Seconds(), p.At.UTC().Format("2006-01-02 15:04:05"))
+	}
+}
