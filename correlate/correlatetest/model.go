@@ -21,12 +21,17 @@ type model struct {
 	attachments map[int64]correlate.Attachment
 	incidents   map[string]map[int64]correlate.Incident
 	links       map[int64]correlate.Link
+	memories    map[memoryKey]correlate.Memory
+	lessons     map[int64]correlate.Lesson
 	counts      map[string]correlate.Counts
 	// sighted are the re-sends since the newest revision of an alert.
 	sighted   map[ingest.Fingerprint]sighted
 	cis       map[string]cmdb.CI
 	relations map[[3]string]cmdb.Relation
 }
+
+// memoryKey is what one memory replaces another by.
+type memoryKey struct{ kind, key string }
 
 type sighted struct {
 	revision int64
@@ -37,8 +42,8 @@ func newModel() *model {
 	return &model{
 		ticks: map[time.Time]bool{}, events: map[int64]ingest.Event{}, alerts: map[int64]ingest.Alert{},
 		attachments: map[int64]correlate.Attachment{}, incidents: map[string]map[int64]correlate.Incident{},
-		links: map[int64]correlate.Link{}, counts: map[string]correlate.Counts{}, sighted: map[ingest.Fingerprint]sighted{},
-		cis: map[string]cmdb.CI{}, relations: map[[3]string]cmdb.Relation{},
+		links: map[int64]correlate.Link{}, memories: map[memoryKey]correlate.Memory{}, lessons: map[int64]correlate.Lesson{}, counts: map[string]correlate.Counts{},
+		sighted: map[ingest.Fingerprint]sighted{}, cis: map[string]cmdb.CI{}, relations: map[[3]string]cmdb.Relation{},
 	}
 }
 
@@ -64,6 +69,16 @@ func (m *model) append(b *correlate.Batch) {
 	}
 	for _, l := range b.Links {
 		keep(m.links, l.Revision, l)
+		m.rev = max(m.rev, l.Revision)
+	}
+	for _, x := range b.Memories {
+		if k := (memoryKey{x.Kind, x.Key}); x.Revision > m.memories[k].Revision {
+			m.memories[k] = x
+		}
+		m.rev = max(m.rev, x.Revision)
+	}
+	for _, l := range b.Lessons {
+		keep(m.lessons, l.Revision, l)
 		m.rev = max(m.rev, l.Revision)
 	}
 	for _, inc := range b.Incidents {
@@ -215,7 +230,19 @@ func (m *model) state(horizon time.Duration) correlate.State {
 			st.Commands = append(st.Commands, e)
 		}
 	}
+	st.Memories = sortedMemories(slices.Collect(maps.Values(m.memories)))
+	for _, rev := range slices.Sorted(maps.Keys(m.lessons)) {
+		if l := m.lessons[rev]; l.At.After(m.at.Add(-correlate.History)) {
+			st.Lessons = append(st.Lessons, l)
+		}
+	}
 	return st
+}
+
+// sortedMemories puts memories, which come in any order, into one.
+func sortedMemories(all []correlate.Memory) []correlate.Memory {
+	slices.SortFunc(all, func(a, b correlate.Memory) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key)) })
+	return all
 }
 
 // estate is the newest of the estate without what is retired.

@@ -48,6 +48,8 @@ func TestStore(t *testing.T, open Open) {
 		{"sightings", testSightings},
 		{"accounting", testAccounting},
 		{"links", testLinks},
+		{"memories", testMemories},
+		{"lessons", testLessons},
 		{"estate", testEstate},
 		{"large batch", testLargeBatch},
 		{"restore", testRestore},
@@ -150,6 +152,7 @@ func (o *opened) sameState() {
 	for _, horizon := range []time.Duration{0, time.Hour, 12 * time.Hour} {
 		st := must(o.Restore(ctx(o.t), horizon))(o.t)
 		slices.SortFunc(st.Incidents, func(a, b correlate.Incident) int { return compare(a.ID, b.ID) })
+		sortedMemories(st.Memories)
 		check(o.t, "state", o.m.state(horizon), st)
 		cis, relations := o.m.estate()
 		if len(o.m.cis) == 0 {

@@ -67,6 +67,9 @@ func (s *story) batch() *correlate.Batch {
 	if s.pick(4) == 0 {
 		s.estate(b)
 	}
+	for range s.pick(4) {
+		s.learn(b)
+	}
 	b.Counts = map[string]correlate.Counts{choose(s, "alertmanager", "otlp"): {Stored: int64(s.pick(9)), Deduplicated: int64(s.pick(3)), Rejected: int64(s.pick(2))}}
 	return b
 }
@@ -117,7 +120,7 @@ func (s *story) alert(b *correlate.Batch) {
 	if a.Incident != "" {
 		s.rev++
 		b.Attachments = append(b.Attachments, correlate.Attachment{Revision: s.rev, At: s.at, Incident: a.Incident, Fingerprint: fp,
-			StartsAt: a.StartsAt, CI: a.CI, Detached: s.pick(4) == 0, By: "tocsin", Evidence: correlate.Evidence{
+			StartsAt: a.StartsAt, Began: a.StartsAt.Add(-time.Duration(s.pick(3)) * time.Minute), CI: a.CI, Detached: s.pick(4) == 0, By: "tocsin", Evidence: correlate.Evidence{
 				Sentence: "Joined because both are on web-1.", Score: 120, Threshold: 100, Parts: []correlate.Part{{Kind: "time", Points: -3, Detail: "18s apart"}},
 				Nearest: fp, Path: []string{"web-1"}, Gap: 18 * time.Second, RunnersUp: []correlate.RunnerUp{{Incident: "inc-99", Score: 3, Reason: "less"}}, Model: "m"}})
 	}
@@ -166,7 +169,7 @@ func (s *story) incident(b *correlate.Batch) {
 		inc.ClosedAt = s.at
 	case correlate.Merged:
 		inc.ClosedAt, inc.MergedInto = s.at, "inc-00"
-	case correlate.Open, correlate.Acknowledged, correlate.OnHold, correlate.Resolved:
+	case correlate.Pending, correlate.Open, correlate.Acknowledged, correlate.OnHold, correlate.Resolved:
 	}
 	inc.Causes = []correlate.Cause{{Kind: "ci", ID: "ci-1", Name: "CI 1", Score: 700, Parts: []correlate.Part{{Kind: "explains", Points: 3}}, Reason: "r"}}
 	inc.Entries = []correlate.Entry{{Kind: correlate.EntryAlerts, By: "tocsin", Text: fmt.Sprintf("revision %d", inc.Revision)}}
@@ -178,6 +181,19 @@ func (s *story) link(b *correlate.Batch) {
 	s.rev++
 	b.Links = append(b.Links, correlate.Link{From: fmt.Sprintf("incident:inc-%02d", s.pick(3)), To: choose(s, "ticket:T-1", "incident:inc-01x"),
 		Kind: choose(s, "relates_to", "caused_by"), Revision: s.rev, At: s.at, By: "ann", Removed: s.pick(3) == 0})
+}
+
+// learn adds a memory or a lesson.
+func (s *story) learn(b *correlate.Batch) {
+	s.rev++
+	if s.pick(2) == 0 {
+		b.Memories = append(b.Memories, correlate.Memory{Revision: s.rev, At: s.at, Kind: choose(s, "habit", "place"), Key: fmt.Sprint(s.pick(5)),
+			Body: fmt.Appendf(nil, `{"judged": %d,  "x":1.50}`, s.pick(100))})
+		return
+	}
+	n := s.pick(12)
+	b.Lessons = append(b.Lessons, correlate.Lesson{Revision: s.rev, At: s.at, Fingerprint: ingest.FingerprintOf(s.labels(n)), Began: s.at.Add(-correlate.Company),
+		CI: choose(s, "", fmt.Sprintf("ci-%d", n%4)), Again: s.pick(3) == 0, Together: s.pick(2) == 0, Chance: int64(s.pick(1001))})
 }
 
 // estate adds revisions of CIs and of relations between live ones.

@@ -2,7 +2,9 @@ package correlatetest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,8 @@ func testAppendTwice(t *testing.T, open Open) {
 	both.Attachments = append(append([]correlate.Attachment{}, x.Attachments...), y.Attachments...)
 	both.Incidents = append(append([]correlate.Incident{}, x.Incidents...), y.Incidents...)
 	both.Links = append(append([]correlate.Link{}, x.Links...), y.Links...)
+	both.Memories = append(append([]correlate.Memory{}, x.Memories...), y.Memories...)
+	both.Lessons = append(append([]correlate.Lesson{}, x.Lessons...), y.Lessons...)
 	both.CIs = append(append([]cmdb.CI{}, x.CIs...), y.CIs...)
 	both.Relations = append(append([]cmdb.Relation{}, x.Relations...), y.Relations...)
 	o.put(x, &both)
@@ -94,6 +98,9 @@ func testTimes(t *testing.T, open Open) {
 		b.Events = []ingest.Event{{Seq: int64(i + 1), Kind: ingest.KindAlert, ReceivedAt: b.At, StartsAt: at, EndsAt: at, Fingerprint: fp}}
 		b.Alerts = []ingest.Alert{{Revision: int64(i + 1), Fingerprint: fp, At: b.At, StartsAt: at, EndsAt: at, FirstSeen: at, EventSeq: int64(i + 1), Status: ingest.Firing}}
 		b.Incidents = []correlate.Incident{{ID: fmt.Sprint(i), Revision: 1, At: b.At, OpenedAt: b.At, StartedAt: at, HoldUntil: at, Status: correlate.Open}}
+		b.Attachments = []correlate.Attachment{{Revision: int64(i + 11), At: b.At, Incident: fmt.Sprint(i), Fingerprint: fp, StartsAt: at, Began: at}}
+		b.Lessons = []correlate.Lesson{{Revision: int64(i + 21), At: b.At, Fingerprint: fp, Began: at}}
+		b.Memories = []correlate.Memory{{Revision: int64(i + 31), At: at, Kind: "habit", Key: fmt.Sprint(i), Body: []byte("{}")}}
 		o.put(b)
 	}
 	o.same()
@@ -127,11 +134,13 @@ func testGarbage(t *testing.T, open Open) {
 		b.At = t0.Add(time.Duration(i) * time.Second)
 		b.Events = []ingest.Event{{Seq: n, Kind: ingest.KindAlert, Source: g, ReceivedAt: b.At, Fingerprint: fp, Labels: ls, Annotations: ls,
 			Raw: []byte(g), Actor: g, SourceSeverity: g, GeneratorURL: g}}
-		b.Alerts = []ingest.Alert{{Revision: 2*n - 1, Fingerprint: fp, At: b.At, Status: ingest.Firing, Source: g, CI: g, Incident: g, EventSeq: n,
+		b.Alerts = []ingest.Alert{{Revision: 4*n - 3, Fingerprint: fp, At: b.At, Status: ingest.Firing, Source: g, CI: g, Incident: g, EventSeq: n,
 			BoundBy: g, SourceSeverity: g, Tried: []string{g}}}
-		b.Attachments = []correlate.Attachment{{Revision: 2 * n, Incident: g, Fingerprint: fp, At: b.At, CI: g, Evidence: correlate.Evidence{Sentence: g, Path: []string{g}}}}
+		b.Attachments = []correlate.Attachment{{Revision: 4*n - 2, Incident: g, Fingerprint: fp, At: b.At, CI: g, Evidence: correlate.Evidence{Sentence: g, Path: []string{g}}}}
 		b.Incidents = []correlate.Incident{{ID: g, Revision: 1, At: b.At, OpenedAt: b.At, Status: correlate.Open, Title: "x" + g, Labels: ls, Assignee: g,
 			Blast: correlate.BlastRadius{Services: []string{g}}}}
+		b.Lessons = []correlate.Lesson{{Revision: 4*n - 1, At: b.At, Fingerprint: fp, CI: g}}
+		b.Memories = []correlate.Memory{{Revision: 4 * n, At: b.At, Kind: g, Key: g, Body: must(json.Marshal(g))(t)}}
 		b.CIs = []cmdb.CI{{ID: strings.ToValidUTF8(fmt.Sprint(i, g), "?"), Name: g, Attributes: map[string]string{g: g}, Revision: 1}}
 		b.Counts = map[string]correlate.Counts{g: {Stored: 1}}
 		if err := o.Append(t.Context(), b); err != nil {
@@ -164,7 +173,18 @@ func testGarbage(t *testing.T, open Open) {
 		}
 	}
 	st := must(o.Restore(t.Context(), time.Hour))(t)
-	check(t, "restored", []int{n, n, n, n}, []int{len(st.Alerts), len(st.Incidents), len(st.Attachments), st.Topology.Len()})
+	check(t, "restored", []int{n, n, n, n, n, n},
+		[]int{len(st.Alerts), len(st.Incidents), len(st.Attachments), st.Topology.Len(), len(st.Lessons), len(st.Memories)})
+	for _, g := range garbage {
+		if strings.ToValidUTF8(g, "") != g {
+			continue
+		}
+		body := string(must(json.Marshal(g))(t))
+		if !slices.ContainsFunc(st.Lessons, func(l correlate.Lesson) bool { return l.CI == g }) ||
+			!slices.ContainsFunc(st.Memories, func(m correlate.Memory) bool { return m.Kind == g && m.Key == g && string(m.Body) == body }) {
+			t.Errorf("lesson or memory of %.40q is not what it was", g)
+		}
+	}
 }
 
 func testSightings(t *testing.T, open Open) {
@@ -263,6 +283,79 @@ func testLinks(t *testing.T, open Open) {
 	check(t, "state", int64(5), must(o.Restore(t.Context(), 0))(t).Revision)
 }
 
+// testMemories stores memories of few keys in any order, again and again: of
+// each kind and key the newest holds.
+func testMemories(t *testing.T, open Open) {
+	o := start(t, open, t.TempDir())
+	defer o.done()
+	var n int64
+	put := func(all ...correlate.Memory) {
+		n++
+		b := &correlate.Batch{}
+		b.At = t0.Add(time.Duration(n) * time.Second)
+		for i := range all {
+			all[i].At = b.At
+		}
+		b.Memories = all
+		o.put(b, b)
+		o.sameState()
+	}
+	of := func(rev int64, kind, key, body string) correlate.Memory {
+		return correlate.Memory{Revision: rev, Kind: kind, Key: key, Body: []byte(body)}
+	}
+	put(of(10, "habit", "a", "10"), of(11, "habit", "b", "11"))
+	put(of(12, "habit", "a", "12"), of(14, "habit", "a", "14"), of(13, "habit", "a", "13")) // the newest is not the last
+	put(of(9, "habit", "b", "9"), of(20, "place", "a", "20"))                               // late, and another kind
+	put(of(10, "habit", "a", "another ten"), of(14, "habit", "a", "another fourteen"))      // both numbers are taken
+	// None of these is any other, however alike.
+	for i, k := range [][2]string{{"", ""}, {"a", "bc"}, {"ab", "c"}, {"abc", ""}, {"", "abc"}, {"habit", "A"}, {"Habit", "a"}, {"habit", "a "},
+		{"habit", "a\x00"}, {"habit\x00", "a"}, {"habit", "\u00e9"}, {"habit", "e\u0301"}, {"habit", "0"}, {"habit", "00"}, {"habit", "1e3"}, {"habit", "1000"}} {
+		put(of(int64(100+i), k[0], k[1], fmt.Sprint(i)))
+	}
+	// Nobody looks into the bodies.
+	for i, body := range []string{"null", `"\u0000"`, `{"b":1,"a":1, "a":2.50 }`, `"Ä\ud83d\udca5"`, "[" + strings.Repeat("1,", 1<<16) + "1]"} {
+		put(of(int64(200+i), "body", fmt.Sprint(i), body))
+	}
+	o.restart()
+	o.sameState()
+	put(of(15, "habit", "a", "15"))
+}
+
+// testLessons stores lessons at the edge of what an engine still needs.
+func testLessons(t *testing.T, open Open) {
+	o := start(t, open, t.TempDir())
+	defer o.done()
+	var n int64
+	put := func(at time.Time, lessons ...int64) {
+		b := &correlate.Batch{}
+		b.At = at
+		for _, rev := range lessons {
+			n++
+			b.Lessons = append(b.Lessons, correlate.Lesson{Revision: rev, At: at, Fingerprint: ingest.Fingerprint(1<<63 + uint64(n)), Began: at.Add(-correlate.Company),
+				CI: []string{"", "ci-1", "ci-2"}[n%3], Again: n%2 == 0, Together: n%5 < 2, Chance: n % 1001})
+		}
+		o.put(b, b)
+		o.sameState()
+	}
+	put(t0, 1, 2, 3)
+	put(t0.Add(time.Microsecond), 4, 6, 5) // not in the order of their numbers
+	put(t0.Add(time.Second), 4, 7)         // the first number is taken
+	put(t0.Add(correlate.History-time.Microsecond), 8)
+	put(t0.Add(correlate.History)) // 1 to 3 are as old as that now
+	put(t0.Add(correlate.History + time.Microsecond))
+	o.restart()
+	o.sameState()
+	many := make([]int64, 1000)
+	for i := range many {
+		many[i] = int64(9 + i)
+	}
+	put(t0.Add(correlate.History+time.Second), many...)
+	put(t0.Add(3 * correlate.History)) // nothing is left
+	put(t0.Add(3*correlate.History+time.Second), 2000)
+	o.restart()
+	o.sameState()
+}
+
 func testEstate(t *testing.T, open Open) {
 	o := start(t, open, t.TempDir())
 	defer o.done()
@@ -306,7 +399,8 @@ func testLargeBatch(t *testing.T, open Open) {
 	}
 }
 
-// largeBatch is n firing alerts in one incident, numbered from first.
+// largeBatch is n firing alerts in one incident, numbered from first, and what
+// they teach.
 func largeBatch(at time.Time, first, n int64) *correlate.Batch {
 	b := &correlate.Batch{}
 	b.At = at
@@ -314,8 +408,10 @@ func largeBatch(at time.Time, first, n int64) *correlate.Batch {
 		ls := ingest.LabelsOf("alertname", "Down", "instance", fmt.Sprint("host-", i))
 		fp := ingest.FingerprintOf(ls)
 		b.Events = append(b.Events, ingest.Event{Seq: i + 1, Kind: ingest.KindAlert, ReceivedAt: at, Status: ingest.Firing, Fingerprint: fp, Labels: ls})
-		b.Alerts = append(b.Alerts, ingest.Alert{Revision: 2*i + 1, At: at, Fingerprint: fp, Status: ingest.Firing, EventSeq: i + 1, Incident: "A"})
-		b.Attachments = append(b.Attachments, correlate.Attachment{Revision: 2*i + 2, At: at, Fingerprint: fp, Incident: "A"})
+		b.Alerts = append(b.Alerts, ingest.Alert{Revision: 4*i + 1, At: at, Fingerprint: fp, Status: ingest.Firing, EventSeq: i + 1, Incident: "A"})
+		b.Attachments = append(b.Attachments, correlate.Attachment{Revision: 4*i + 2, At: at, Fingerprint: fp, Incident: "A", Began: at})
+		b.Lessons = append(b.Lessons, correlate.Lesson{Revision: 4*i + 3, At: at, Fingerprint: fp, Began: at, CI: fmt.Sprint("host-", i)})
+		b.Memories = append(b.Memories, correlate.Memory{Revision: 4*i + 4, At: at, Kind: "habit", Key: fmt.Sprint(i % 100), Body: fmt.Append(nil, i)})
 	}
 	b.Incidents = []correlate.Incident{{ID: "A", Revision: first + 1, At: at, OpenedAt: t0, Status: correlate.Open}}
 	return b

@@ -44,7 +44,8 @@ func (w *writer) append(ctx context.Context, b *correlate.Batch, live *liveAlert
 		}
 	}
 	steps := []func(context.Context, *correlate.Batch) error{
-		w.appendEvents, w.appendAlerts, w.appendAttachments, w.appendIncidents, w.appendLinks, w.appendEstate, w.appendDeliveries,
+		w.appendEvents, w.appendAlerts, w.appendAttachments, w.appendIncidents, w.appendLinks, w.appendMemories, w.appendLessons,
+		w.appendEstate, w.appendDeliveries,
 	}
 	for _, step := range steps {
 		if err := step(ctx, b); err != nil {

@@ -24,7 +24,8 @@ func cpu(b *testing.B) time.Duration {
 }
 
 // load makes batches of alerts as Prometheus sends them: 11 labels, 4
-// annotations, about 870 bytes each.
+// annotations, about 870 bytes each. Each teaches a lesson, and a batch brings
+// memories of up to 20 of 300 kinds of alert.
 type load struct {
 	at       time.Time
 	seq, rev int64
@@ -63,7 +64,7 @@ func (l *load) batch(first, n int64, status ingest.Status) *correlate.Batch {
 		} else {
 			a.ExpiresAt = l.at.Add(5 * time.Minute)
 			l.rev++
-			b.Attachments = append(b.Attachments, correlate.Attachment{Revision: l.rev, At: l.at, Incident: inc, Fingerprint: fp, StartsAt: l.at, CI: a.CI, By: "tocsin",
+			b.Attachments = append(b.Attachments, correlate.Attachment{Revision: l.rev, At: l.at, Incident: inc, Fingerprint: fp, StartsAt: l.at, Began: l.at, CI: a.CI, By: "tocsin",
 				Evidence: correlate.Evidence{Sentence: "Joined because web-1 is 1 hop from rack-7 and HostHighCPULoad began there 18s apart: 131 points, which reaches the threshold of 100.",
 					Score: 131, Threshold: 100, Parts: []correlate.Part{{Kind: "topology", Points: 150, Detail: "1 hop, path strength 0.80"}, {Kind: "time", Points: -3, Detail: "18s apart"}},
 					Nearest: fp, Path: []string{a.CI, "rack-7"}, Gap: 18 * time.Second, Model: correlate.Model}})
@@ -71,10 +72,24 @@ func (l *load) batch(first, n int64, status ingest.Status) *correlate.Batch {
 		b.Alerts = append(b.Alerts, a)
 	}
 	if status == ingest.Firing {
+		l.learn(b, first)
 		b.Incidents = []correlate.Incident{{ID: fmt.Sprintf("7DK-%04X", first/1000), Revision: l.seq, At: l.at, OpenedAt: l.at, Status: correlate.Open, Labels: l.labels(1)}}
 	}
 	b.Counts = map[string]correlate.Counts{"alertmanager": {Stored: n}}
 	return b
+}
+
+func (l *load) learn(b *correlate.Batch, first int64) {
+	for i := range b.Alerts {
+		l.rev++
+		b.Lessons = append(b.Lessons, correlate.Lesson{Revision: l.rev, At: l.at, Fingerprint: b.Alerts[i].Fingerprint, Began: l.at.Add(-correlate.Company),
+			CI: fmt.Sprintf("host-%d", (first+int64(i))%20_000), Together: true, Chance: 120})
+	}
+	for i := range min(int64(len(b.Alerts)), 20) {
+		l.rev++
+		b.Memories = append(b.Memories, correlate.Memory{Revision: l.rev, At: l.at, Kind: "habit", Key: fmt.Sprintf("%016x", mix(uint64((first+i)%300))),
+			Body: []byte(`{"class":"server","name":"HostHighCPULoad","judged":212,"together":97,"chance":12400,"delays":[212,180,120,90,40,22,31,8,0,0,12,8,4,2,0,0,0,11,20,14,6,0,0,0,0,3,6,12,6,3,0,0,0,0],"delayed":97}`)})
+	}
 }
 
 // BenchmarkAppendNew appends alerts never seen before. "storm" are batches of
@@ -175,8 +190,8 @@ func BenchmarkAppendSightings(b *testing.B) {
 	b.ReportMetric(float64((cpu(b)-start).Nanoseconds())/float64(b.N)/1000, "cpu-ns/sighting")
 }
 
-// BenchmarkRestore restores 100,000 active alerts out of a million episodes.
-// Making the store takes a minute or two.
+// BenchmarkRestore restores 100,000 active alerts out of a million episodes, and
+// the million lessons that these taught. Making the store takes a minute or two.
 func BenchmarkRestore(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "b.db")
 	s := open(b, Options{Path: path})
@@ -203,16 +218,18 @@ func BenchmarkRestore(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer timeLists(b, path)
+	start := cpu(b)
 	for b.Loop() {
 		s := open(b, Options{Path: path})
 		st, err := s.Restore(b.Context(), 30*time.Minute)
-		if err != nil || len(st.Alerts) < 100_000 {
-			b.Fatalf("%d alerts, %v", len(st.Alerts), err)
+		if err != nil || len(st.Alerts) < 100_000 || len(st.Lessons) != 1_000_000 {
+			b.Fatalf("%d alerts, %d lessons, %v", len(st.Alerts), len(st.Lessons), err)
 		}
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric((cpu(b)-start).Seconds()/float64(b.N), "cpu-s")
 }
 
 // timeLists reports how long the usual lists of a large store take.

@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"database/sql"
+	_ "embed"
 	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"tocsin/correlate"
+	"tocsin/ingest"
 )
 
 func bytesLines(b []byte) iter.Seq[string] {
@@ -95,6 +98,115 @@ func TestOpenNewer(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuses(t, path, ErrNewer, "start the newer version again")
+}
+
+//go:embed testdata/schema1.sql
+var schema1 string
+
+// migrated makes a database as the first n migrations left it.
+func migrated(t *testing.T, path string, n int, data string) {
+	t.Helper()
+	all, err := listMigrations(migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := migrate(t.Context(), conn, all[:n], time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenOlder opens a database from before anything was learned. Nothing is
+// lost, what it cannot say is empty, and it goes on like any other.
+func TestOpenOlder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	migrated(t, path, 1, schema1)
+	s := open(t, Options{Path: path})
+	st, err := s.Restore(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(st.EventSeq, st.Revision, len(st.Alerts), len(st.Attachments), len(st.Incidents), st.Topology.Len(), len(st.Memories), len(st.Lessons))
+	if want := "4 8 4 4 1 2 0 0"; got != want {
+		t.Fatalf("restored %s, want %s", got, want)
+	}
+	for i := range st.Attachments {
+		a := &st.Attachments[i]
+		if a.StartsAt.IsZero() || !a.Began.IsZero() || a.Evidence.Model != "plain-1" {
+			t.Errorf("attachment %d: %+v", a.Revision, a)
+		}
+	}
+	if n := st.Alerts[0].Count; n != 2 {
+		t.Errorf("the first alert was seen %d times, want 2", n)
+	}
+	// An engine makes something of it.
+	e, err := correlate.New(correlate.DefaultConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Restore(st); err != nil {
+		t.Fatal(err)
+	}
+	ended := ingest.Event{Kind: ingest.KindAlert, Source: "prometheus", Status: ingest.Resolved, Fingerprint: st.Alerts[0].Fingerprint,
+		Labels: st.Alerts[0].Labels, StartsAt: st.Alerts[0].StartsAt, EndsAt: st.At.Add(20 * time.Minute)}
+	e.ObserveEvent(&ended)
+	out := e.Tick(st.At.Add(20 * time.Minute))
+	if len(out.Lessons) != 4 || len(out.Memories) == 0 {
+		t.Fatalf("the engine learned %d lessons and %d memories of four alerts", len(out.Lessons), len(out.Memories))
+	}
+	if err := s.Append(t.Context(), &correlate.Batch{Output: *out}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Options{Path: path})
+	st, err = s.Restore(t.Context(), time.Hour)
+	if err != nil || len(st.Lessons) != 4 || len(st.Memories) == 0 {
+		t.Errorf("restored %d lessons and %d memories, error %v", len(st.Lessons), len(st.Memories), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkIntegrity(t, path)
+}
+
+// TestOlderRefuses checks that a version that knows one migration fewer does not
+// touch what this one wrote.
+func TestOlderRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	if err := open(t, Options{Path: path}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := listMigrations(migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := migrate(t.Context(), conn, all[:len(all)-1], time.Now()); !errors.Is(err, ErrNewer) {
+		t.Errorf("got %v, want ErrNewer", err)
+	}
 }
 
 func TestOpenDirectory(t *testing.T) {

@@ -15,11 +15,12 @@ import (
 )
 
 // Restore implements [correlate.Store]. It reads one consistent moment, the
-// alerts and the rest at the same time: most of the work is decoding.
+// alerts, what was learned and the rest at the same time: most of the work is
+// decoding.
 func (s *Store) Restore(ctx context.Context, horizon time.Duration) (correlate.State, error) {
-	s.restore.Lock() // one at a time: it needs two of the few connections
+	s.restore.Lock() // one at a time: it needs most of the few connections
 	defer s.restore.Unlock()
-	conns, done, err := s.moment(ctx, 2)
+	conns, done, err := s.moment(ctx, 3)
 	if err != nil {
 		return correlate.State{}, fmt.Errorf("restore: %w", explain(err))
 	}
@@ -30,6 +31,7 @@ func (s *Store) Restore(ctx context.Context, horizon time.Duration) (correlate.S
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.alerts(gctx, conns[1]) })
+	g.Go(func() error { return r.learned(gctx, conns[2]) })
 	g.Go(func() error {
 		for _, step := range []func(context.Context) error{r.incidents, r.attachments, r.events, r.estate} {
 			if err := step(gctx); err != nil {

@@ -29,7 +29,13 @@ const (
 // alerts that fire or belong to such an incident, and the events of what is
 // kept. The estate is kept whole: its history is small and says what an old
 // explanation meant.
+//
+// What was learned is not for people, so no retention is set for it and it is not
+// counted: see [Store.forget].
 func (s *Store) Retain(ctx context.Context, now time.Time) (deleted int64, err error) {
+	if err := s.forget(ctx); err != nil {
+		return 0, err
+	}
 	if s.opt.Retention <= 0 {
 		return 0, nil
 	}

@@ -17,7 +17,7 @@ import (
 func rows(t *testing.T, s *Store) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "ticks", "superseded", "superseded_attachments", "named"} {
+	for _, table := range []string{"events", "alerts", "attachments", "incidents", "incidents_latest", "links", "deliveries", "ticks", "superseded", "superseded_attachments", "named", "memories", "lessons"} {
 		n := 0
 		if err := s.readDB.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 			t.Fatal(err)
@@ -72,6 +72,14 @@ func TestRetain(t *testing.T) {
 	incident := func(id string, r int64, status correlate.Status, into string) {
 		b.Incidents = append(b.Incidents, correlate.Incident{ID: id, Revision: r, At: b.At, OpenedAt: b.At, ClosedAt: b.At, Status: status, MergedInto: into})
 	}
+	learn := func(keys ...string) {
+		rev++
+		b.Lessons = append(b.Lessons, correlate.Lesson{Revision: rev, At: b.At})
+		for _, k := range keys {
+			rev++
+			b.Memories = append(b.Memories, correlate.Memory{Revision: rev, At: b.At, Kind: "habit", Key: k, Body: []byte("{}")})
+		}
+	}
 	begin(old)
 	alert(1, ingest.Firing, "")         // superseded below, goes
 	alert(2, ingest.Firing, "")         // fires still, stays
@@ -101,10 +109,12 @@ func TestRetain(t *testing.T) {
 		}
 	}
 	incident("closed", 2, correlate.Closed, "")
+	learn("a", "b")
 	put()
 	begin(now.Add(-time.Hour))
 	alert(7, ingest.Resolved, "young")
 	incident("young", 1, correlate.Closed, "")
+	learn("a")
 	put()
 
 	st, err := s.Restore(t.Context(), time.Hour)
@@ -115,7 +125,7 @@ func TestRetain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"events": 5, "alerts": 5, "attachments": 5, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "ticks": 1, "superseded": 0, "superseded_attachments": 1, "named": 0, "traces": 15}
+	want := map[string]int{"memories": 2, "lessons": 1, "events": 5, "alerts": 5, "attachments": 5, "incidents": 4, "incidents_latest": 4, "links": 1, "deliveries": 1, "ticks": 1, "superseded": 0, "superseded_attachments": 1, "named": 0, "traces": 15}
 	if d := cmp.Diff(want, rows(t, s)); d != "" {
 		t.Errorf("kept (-want +got):\n%s", d)
 	}
@@ -132,6 +142,55 @@ func TestRetain(t *testing.T) {
 	}
 	if d := cmp.Diff(st, after); d != "" {
 		t.Errorf("what is restored changed (-before +after):\n%s", d)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkIntegrity(t, path)
+}
+
+// TestRetainLearned replaces and outdates what was learned, far more than one
+// transaction deletes, in a store that keeps all else for ever. What is restored
+// stays the same, however late it is by the clock.
+func TestRetainLearned(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	s := open(t, Options{Path: path})
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	rev := int64(0)
+	for n := range 30 {
+		b := &correlate.Batch{}
+		b.At = at.Add(time.Duration(n) * 12 * time.Hour)
+		for i := range 100 {
+			rev += 2
+			b.Memories = append(b.Memories, correlate.Memory{Revision: rev - 1, At: b.At, Kind: []string{"habit", "place"}[i%2], Key: fmt.Sprint(i / 2), Body: fmt.Append(nil, n)})
+			b.Lessons = append(b.Lessons, correlate.Lesson{Revision: rev, At: b.At, Fingerprint: ingest.Fingerprint(i)})
+		}
+		if err := s.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := s.Restore(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(before.Memories) != 100 || len(before.Lessons) != 1400 {
+		t.Fatalf("restored %d memories and %d lessons; want 100 and those of 14 half days", len(before.Memories), len(before.Lessons))
+	}
+	for range 2 {
+		if n, err := s.Retain(t.Context(), at.AddDate(1, 0, 0)); n != 0 || err != nil {
+			t.Fatalf("deleted %d records of a store that keeps them, error %v", n, err)
+		}
+		got := rows(t, s)
+		if got["memories"] != 100 || got["lessons"] != 1400 || got["ticks"] != 30 {
+			t.Errorf("left: %v", got)
+		}
+		after, err := s.Restore(t.Context(), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(before, after); d != "" {
+			t.Fatalf("what is restored changed (-before +after):\n%s", d)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

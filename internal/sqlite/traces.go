@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tocsin/ingest"
@@ -337,12 +338,17 @@ func traced(ctx context.Context, from querier, kind int, fps ...ingest.Fingerpri
 		}
 	})
 	slices.Sort(numbers)
+	return jsonList(slices.Compact(numbers)), explain(err)
+}
+
+// jsonList is numbers as JSON for json_each.
+func jsonList(numbers []int64) string {
 	out := []byte{'['}
-	for i, n := range slices.Compact(numbers) {
+	for i, n := range numbers {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = fmt.Appendf(out, "%d", n)
+		out = strconv.AppendInt(out, n, 10)
 	}
-	return string(append(out, ']')), explain(err)
+	return string(append(out, ']'))
 }

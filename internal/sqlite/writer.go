@@ -65,7 +65,7 @@ type writer struct {
 	conn *sql.Conn
 
 	events, alerts, attachments, traces, superseded, firing, incidents *inserter
-	links, cis, relations, deliveries                                  *inserter
+	links, memories, lessons, cis, relations, deliveries               *inserter
 	inserters                                                          []*inserter
 
 	unfire, tick, counts, latest, state, sightings, firingAt, fullClass, chunkAfter, incidentOf, firstOf, follow *sql.Stmt
@@ -109,6 +109,8 @@ func newWriter(ctx context.Context, conn *sql.Conn) (*writer, error) {
 	w.firing = insert(`INSERT OR IGNORE INTO firing (revision, fingerprint)`, 2)
 	w.incidents = insert(`INSERT OR IGNORE INTO incidents (id, revision, at, body)`, 4)
 	w.links = insert(`INSERT OR IGNORE INTO links (revision, at, "from", "to", kind, by, removed)`, 7)
+	w.memories = insert(`INSERT OR IGNORE INTO memories (revision, at, kind, key, body)`, 5)
+	w.lessons = insert(`INSERT OR IGNORE INTO lessons (revision, at, fingerprint, began, flags, chance, ci)`, 7)
 	w.cis = insert(`INSERT OR IGNORE INTO cis (id, revision, at, body)`, 4)
 	w.relations = insert(`INSERT OR IGNORE INTO relations ("from", "to", type, revision, at, body)`, 6)
 	w.deliveries = insert(`INSERT OR IGNORE INTO deliveries (key, receiver, incident, revision, notice, at, state, attempts, next_attempt, done_at, last_error)`, 11)
