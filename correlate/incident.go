@@ -189,8 +189,9 @@ type Attachment struct {
 	Fingerprint ingest.Fingerprint `json:"fingerprint"`
 	StartsAt    time.Time          `json:"starts_at"`
 	// Began is when the alert first began to fire in the incident, which may
-	// be in an episode before this one.
-	Began time.Time `json:"began"`
+	// be in an episode before this one. It is zero in records from before it
+	// was kept.
+	Began time.Time `json:"began,omitzero"`
 	// CI is what the alert was bound to then.
 	CI string `json:"ci,omitempty"`
 	// Detached says that the alert left the incident.
