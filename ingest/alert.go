@@ -50,7 +50,7 @@ type Alert struct {
 	// Incident is where the alert is; empty when suppressed or not needed.
 	Incident string `json:"incident,omitempty"`
 	// Suppression says why a firing alert is in no incident: "flapping",
-	// "watchdog" or "operator".
+	// "watchdog", "operator", or by its own past "chronic" or "periodic".
 	Suppression string `json:"suppression,omitempty"`
 	Flapping    bool   `json:"flapping,omitempty"`
 	// Transitions are the recent changes of status that flapping is judged by.

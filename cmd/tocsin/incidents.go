@@ -39,7 +39,7 @@ func incidentsList() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&all, "all", "a", false, "also the resolved, closed and merged")
-	f.StringSlice("status", nil, "only these: open, acknowledged, on_hold, resolved, closed, merged")
+	f.StringSlice("status", nil, "only these: pending, open, acknowledged, on_hold, resolved, closed, merged")
 	f.StringSlice("severity", nil, "only these: critical, major, minor, warning, info, unknown")
 	f.StringSlice("priority", nil, "only these: P1 to P5")
 	f.StringArray("match", nil, `only with these labels, such as 'team="storage"'`)
@@ -50,7 +50,7 @@ func incidentsList() *cobra.Command {
 	f.String("from", "", "opened at or after; RFC 3339 or -24h")
 	f.String("to", "", "opened before")
 	pageFlags(cmd)
-	completeWords(cmd, "status", "open", "acknowledged", "on_hold", "resolved", "closed", "merged")
+	completeWords(cmd, "status", "pending", "open", "acknowledged", "on_hold", "resolved", "closed", "merged")
 	completeWords(cmd, "severity", severities...)
 	completeWords(cmd, "priority", "P1", "P2", "P3", "P4", "P5")
 	completeWith(cmd, "ci", completeCIs)

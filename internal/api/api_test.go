@@ -41,7 +41,7 @@ func TestErrors(t *testing.T) {
 	}
 	f("GET", "/incidents?stauts=open", "", 400, Error{Code: CodeInvalid, Field: "stauts", Message: "unknown query parameter stauts"})
 	f("GET", "/status?b=1&a=1", "", 400, Error{Code: CodeInvalid, Field: "a", Message: "unknown query parameter a, b", Hint: "this operation takes no parameters"})
-	f("GET", "/incidents?status=opne", "", 400, Error{Code: CodeInvalid, Field: "status", Message: `incident status "opne": want one of [open acknowledged on_hold resolved closed merged]`})
+	f("GET", "/incidents?status=opne", "", 400, Error{Code: CodeInvalid, Field: "status", Message: `incident status "opne": want one of [pending open acknowledged on_hold resolved closed merged]`})
 	f("GET", "/incidents?limit=0", "", 400, Error{Code: CodeInvalid, Field: "limit", Message: `"0": want a number from 1 to 1000`})
 	f("GET", "/incidents?cursor=zzz", "", 400, Error{Code: CodeInvalid, Message: `list incidents: invalid command: cursor "zzz" is not one of ours`})
 	f("GET", "/incidents?priority=P9", "", 400, Error{Code: CodeInvalid, Field: "priority", Message: `priority "P9": want P1 to P5`})

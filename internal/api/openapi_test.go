@@ -288,6 +288,18 @@ func TestSchemasHaveEveryField(t *testing.T) {
 	}
 }
 
+// TestDocumentListsTheStatuses compares what an incident can be with what the
+// document allows; samples hold few of them.
+func TestDocumentListsTheStatuses(t *testing.T) {
+	var documented []correlate.Status
+	for _, v := range document(t, false).Components.Schemas["IncidentStatus"].Value.Enum {
+		documented = append(documented, correlate.Status(v.(string)))
+	}
+	if diff := cmp.Diff(correlate.Statuses, documented); diff != "" {
+		t.Errorf("statuses of incidents, - as there are, + as documented:\n%s", diff)
+	}
+}
+
 func jsonNames(typ reflect.Type) (names []string) {
 	for _, f := range reflect.VisibleFields(typ) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
