@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -149,6 +150,15 @@ func DefaultConfig() Config {
 		},
 		Watchdogs: []WatchdogConfig{{Match: map[string]string{"alertname": "Watchdog"}}},
 	}
+}
+
+// id identifies a configuration: the same for equal ones, and after a restart.
+func (c *Config) id() string {
+	b, err := json.Marshal(c)
+	if err != nil { // it consists of texts and numbers
+		panic(err)
+	}
+	return fmt.Sprintf("%08x", short(hash(string(b))))
 }
 
 // Horizon is how long an ended alert or incident can still matter to a decision.

@@ -14,8 +14,10 @@ import (
 // incidents that are not closed for long, the estate. See the package comment
 // for what it promises. The zero Engine is not usable; see [New].
 type Engine struct {
-	cfg   Config
-	rules []cmdb.Rule
+	cfg Config
+	// config identifies cfg.
+	config string
+	rules  []cmdb.Rule
 	// rulings are the rules of operators.
 	rulings rules
 	estate  *estate
@@ -81,7 +83,7 @@ func New(cfg Config, bindings []cmdb.Rule) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, rules: bindings, rulings: rulings,
+		cfg: cfg, config: cfg.id(), rules: bindings, rulings: rulings,
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},

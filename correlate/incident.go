@@ -214,8 +214,10 @@ type Evidence struct {
 	Gap  time.Duration `json:"gap_ns,omitempty"`
 	// RunnersUp are the other incidents looked at and why they lost.
 	RunnersUp []RunnerUp `json:"runners_up,omitempty"`
-	// Model is the version of the scoring that decided.
-	Model string `json:"model"`
+	// Model is the version of the scoring that decided, Config identifies the
+	// configuration that it used, weights and rules included.
+	Model  string `json:"model"`
+	Config string `json:"config,omitempty"`
 }
 
 // RunnerUp is an incident that was looked at and not chosen.

@@ -106,6 +106,7 @@ func (e *Engine) transferWith(from, to *incident, a *alert, by string, ev Eviden
 	if a.ci != unbound {
 		gone.CI = e.estate.At(a.ci).ID
 	}
+	gone.Evidence.Config = e.config
 	e.out.Attachments = append(e.out.Attachments, gone)
 	e.attach(to, a, by, ev)
 }

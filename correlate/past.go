@@ -1,6 +1,9 @@
 package correlate
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"time"
 
 	"tocsin/ingest"
@@ -97,6 +100,7 @@ func (p *past) period(k int, now int64) time.Duration {
 
 // Noise is what an alert's own past says of it.
 type Noise struct {
+	Fingerprint ingest.Fingerprint `json:"fingerprint"`
 	// Kind is "chronic" or "periodic".
 	Kind string `json:"kind"`
 	// Firings is how many there were Within a time, none of them in company
@@ -104,26 +108,74 @@ type Noise struct {
 	Firings int           `json:"firings"`
 	Within  time.Duration `json:"within_ns"`
 	Period  time.Duration `json:"period_ns,omitempty"`
+	// Last is when it began to fire last.
+	Last time.Time `json:"last"`
 }
 
-// noiseOf says whether an alert that begins to fire is noise by its own past:
-// it fires again and again, or at regular intervals, and nothing else ever
-// begins with it.
-func (e *Engine) noiseOf(a *alert) (Noise, bool) {
-	p := e.pasts[a.fp]
+func (n *Noise) String() string {
+	text := fmt.Sprintf("%s: %d firings alone within %s", n.Kind, n.Firings, roundGap(n.Within))
+	if n.Period > 0 {
+		text += ", one each " + roundGap(n.Period)
+	}
+	return text
+}
+
+// noiseOf says whether an alert that begins to fire at a time is noise by its
+// own past: it fires again and again, or at regular intervals, and nothing else
+// ever begins with it.
+func (e *Engine) noiseOf(fp ingest.Fingerprint, at int64) (Noise, bool) {
+	p := e.pasts[fp]
 	if p == nil {
 		return Noise{}, false
 	}
 	cfg := &e.cfg.Noise
-	at := a.firstSeen
 	if k := min(cfg.Periodic, pastKept); k > 0 && p.within(at-History.Microseconds()) >= k && p.alone(k) {
 		if period := p.period(k, at); period > 0 {
-			return Noise{Kind: "periodic", Firings: k, Within: time.Duration(at-p.began[k-1]) * time.Microsecond, Period: period}, true
+			return Noise{Fingerprint: fp, Kind: suppressedPeriodic.String(), Firings: k,
+				Within: time.Duration(at-p.began[k-1]) * time.Microsecond, Period: period, Last: timeOf(p.began[0])}, true
 		}
 	}
 	window := time.Duration(cfg.Window)
 	if k := min(p.within(at-window.Microseconds()), pastKept); cfg.Chronic > 0 && k >= cfg.Chronic && p.alone(k) {
-		return Noise{Kind: "chronic", Firings: k, Within: window}, true
+		return Noise{Fingerprint: fp, Kind: suppressedChronic.String(), Firings: k, Within: window, Last: timeOf(p.began[0])}, true
 	}
 	return Noise{}, false
+}
+
+// Noise lists the alerts that are noise by their own past as of the newest tick:
+// those that would stay out of incidents if they fired once more, and those that
+// do. The chronic come first, then by firings and fingerprint.
+func (e *Engine) Noise() []Noise {
+	var out []Noise
+	for fp, p := range e.pasts {
+		// A periodic alert is one when it comes at its time, so it is asked
+		// for as of its last firing.
+		n, ok := e.noiseOf(fp, e.now)
+		if !ok && p.n > 1 {
+			n, ok = e.periodicAt(fp, p)
+		}
+		if ok {
+			out = append(out, n)
+		}
+	}
+	slices.SortFunc(out, func(a, b Noise) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(b.Firings, a.Firings), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return out
+}
+
+// periodicAt says whether an alert was periodic when it last began to fire.
+func (e *Engine) periodicAt(fp ingest.Fingerprint, p *past) (Noise, bool) {
+	before := *p
+	copy(before.began[:], p.began[1:])
+	copy(before.together[:], p.together[1:])
+	copy(before.chance[:], p.chance[1:])
+	before.n--
+	k := e.cfg.Noise.Periodic
+	if k == 0 || before.n < k || !before.alone(k) || p.began[0] < e.now-History.Microseconds() {
+		return Noise{}, false
+	}
+	period := before.period(k, p.began[0])
+	return Noise{Fingerprint: fp, Kind: suppressedPeriodic.String(), Firings: k + 1, Within: time.Duration(p.began[0]-before.began[k-1]) * time.Microsecond,
+		Period: period, Last: timeOf(p.began[0])}, period > 0
 }

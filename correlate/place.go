@@ -30,7 +30,7 @@ func (e *Engine) correlate(a *alert) {
 		a.suppression = suppressedFlapping
 		return
 	}
-	if n, ok := e.noiseOf(a); ok && !e.view(a).ruling.neverNoise {
+	if n, ok := e.noiseOf(a.fp, a.firstSeen); ok && !e.view(a).ruling.neverNoise {
 		a.suppression = suppressedChronic
 		if n.Period > 0 {
 			a.suppression = suppressedPeriodic
@@ -141,6 +141,7 @@ func (e *Engine) attachment(inc *incident, a *alert, by string, ev Evidence) {
 	if a.ci != unbound {
 		at.CI = e.estate.At(a.ci).ID
 	}
+	at.Evidence.Config = e.config
 	e.out.Attachments = append(e.out.Attachments, at)
 }
 

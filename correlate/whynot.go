@@ -12,6 +12,12 @@ import (
 // incident that it is not in. Both must be in memory, or the error wraps
 // [ErrForgotten]. It changes nothing.
 func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
+	x, err := e.whyNot(fp, id)
+	x.Evidence.Config = e.config
+	return x, err
+}
+
+func (e *Engine) whyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 	a, inc := e.alerts[fp], e.incidents[strings.ToUpper(id)]
 	if a == nil {
 		return Explanation{}, fmt.Errorf("alert %s: %w", fp, ErrForgotten)
@@ -34,7 +40,7 @@ func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 	case !a.firing:
 		x.Evidence.Sentence = "The alert does not fire: resolved alerts join no incident."
 	case a.suppression != notSuppressed:
-		x.Evidence.Sentence = fmt.Sprintf("The alert is suppressed (%s): it joins no incident.", a.suppression)
+		x.Evidence.Sentence = fmt.Sprintf("The alert is suppressed (%s): it joins no incident.", e.whySuppressed(a))
 	}
 	cands := e.candidates(a)
 	for i := range cands {
@@ -58,6 +64,16 @@ func (e *Engine) WhyNot(fp ingest.Fingerprint, id string) (Explanation, error) {
 	}
 	x.Evidence.Sentence += e.farApart(a, inc)
 	return x, nil
+}
+
+// whySuppressed gives the reason with the numbers behind it.
+func (e *Engine) whySuppressed(a *alert) string {
+	if a.suppression == suppressedChronic || a.suppression == suppressedPeriodic {
+		if n, ok := e.noiseOf(a.fp, a.firstSeen); ok {
+			return n.String()
+		}
+	}
+	return a.suppression.String()
 }
 
 // farApart says why an incident is no candidate at all.

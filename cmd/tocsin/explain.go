@@ -66,6 +66,7 @@ func (p *printer) explanation(x *correlate.Explanation) {
 	}
 	p.field("as of", p.both(x.At))
 	p.field("model", e.Model)
+	p.field("configuration", e.Config)
 	if len(e.RunnersUp) > 0 {
 		fmt.Fprint(p, "\nOTHER INCIDENTS\n")
 		for _, r := range e.RunnersUp {

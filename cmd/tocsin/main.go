@@ -67,6 +67,7 @@ func newRootCommand() *cobra.Command {
 		newIncidentsCommand(),
 		newAlertsCommand(),
 		newUnboundCommand(),
+		newNoiseCommand(),
 		newExplainCommand(),
 		newCICommand(),
 		newImportCommand(),

@@ -21,6 +21,7 @@ func (s *Server) alertRoutes() []route {
 		{method: "GET", path: "/events", handle: s.listEvents, query: []string{"kind", "source", "fingerprint", "match", "from", "to", "limit", "cursor"}},
 		{method: "GET", path: "/changes", handle: s.listChanges, query: []string{"source", "match", "from", "to", "limit", "cursor"}},
 		{method: "GET", path: "/unbound", handle: s.unbound},
+		{method: "GET", path: "/noise", handle: s.noise},
 		{method: "GET", path: "/explain", handle: s.explain, query: []string{"alert", "incident"}},
 	}
 }

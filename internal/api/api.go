@@ -31,11 +31,13 @@ type Commander interface {
 	Do(ctx context.Context, cmd correlate.Command) (correlate.Incident, error)
 }
 
-// Explainer answers why an alert is or is not in an incident.
+// Explainer answers why an alert is or is not in an incident, or in none at all.
 type Explainer interface {
 	// Explain returns [correlate.ErrNotFound] for an alert or an incident that
 	// it does not know.
 	Explain(ctx context.Context, fp ingest.Fingerprint, incident string) (correlate.Explanation, error)
+	// Noise lists the alerts that are noise by their own past, chronic first.
+	Noise(ctx context.Context) ([]correlate.Noise, error)
 }
 
 // Estate owns the CMDB.

@@ -186,6 +186,14 @@ func (f *fake) Explain(_ context.Context, fp ingest.Fingerprint, incident string
 	return correlate.Explanation{}, correlate.ErrNotFound
 }
 
+func (f *fake) Noise(context.Context) ([]correlate.Noise, error) {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	return []correlate.Noise{
+		{Fingerprint: diskFP, Kind: "chronic", Firings: 6, Within: 24 * time.Hour, Last: at},
+		{Fingerprint: 1, Kind: "periodic", Firings: 5, Within: 96 * time.Hour, Period: 24 * time.Hour, Last: at},
+	}, nil
+}
+
 func (f *fake) Estate() *cmdb.Snapshot { return f.estate }
 
 func (f *fake) ChangeEstate(_ context.Context, change func(*cmdb.Snapshot) (cmdb.Change, error)) error {

@@ -235,6 +235,7 @@ func TestEveryOperation(t *testing.T) {
 	want(200, "GET", "/events?kind=alert", "")
 	want(200, "GET", "/changes", "")
 	want(200, "GET", "/unbound", "")
+	want(200, "GET", "/noise", "")
 	want(200, "GET", "/explain?alert="+diskFP.String()+"&incident="+feed, "")
 	want(200, "GET", "/cis?class=rack,feed&criticality=high", "")
 	want(200, "GET", "/cis/rack%2F1", "")
@@ -278,7 +279,7 @@ func TestSchemasHaveEveryField(t *testing.T) {
 		"Delivery": reflect.TypeFor[correlate.Delivery](), "Alert": reflect.TypeFor[ingest.Alert](), "Event": reflect.TypeFor[ingest.Event](),
 		"CI": reflect.TypeFor[cmdb.CI](), "CIInput": reflect.TypeFor[cmdb.CI](), "CIDetail": reflect.TypeFor[CI](), "Relation": reflect.TypeFor[cmdb.Relation](),
 		"RelationInput": reflect.TypeFor[cmdb.Relation](), "Reached": reflect.TypeFor[Reached](), "Step": reflect.TypeFor[cmdb.Step](), "Import": reflect.TypeFor[Import](),
-		"RelationRef": reflect.TypeFor[cmdb.RelationRef](), "Unbound": reflect.TypeFor[Unbound](), "SourceCounts": reflect.TypeFor[SourceCounts](), "Status": reflect.TypeFor[Status](),
+		"RelationRef": reflect.TypeFor[cmdb.RelationRef](), "Unbound": reflect.TypeFor[Unbound](), "NoiseList": reflect.TypeFor[NoiseList](), "NoisyAlert": reflect.TypeFor[NoisyAlert](), "SourceCounts": reflect.TypeFor[SourceCounts](), "Status": reflect.TypeFor[Status](),
 	} {
 		written := jsonNames(typ)
 		documented := slices.Sorted(maps.Keys(doc.Components.Schemas[name].Value.Properties))

@@ -105,3 +105,10 @@ func (d *Driver) Explain(ctx context.Context, fp ingest.Fingerprint, incident st
 	}
 	return x, xerr
 }
+
+// Noise lists the alerts that are noise by their own past.
+func (d *Driver) Noise(ctx context.Context) ([]correlate.Noise, error) {
+	var out []correlate.Noise
+	err := d.submit(ctx, &request{ask: func(e *correlate.Engine) { out = e.Noise() }})
+	return out, err
+}

@@ -211,5 +211,6 @@ func (o *object) evidence(e *correlate.Evidence) {
 		o.close()
 	})
 	o.text(`"model":`, e.Model)
+	o.text(`"config":`, e.Config)
 	o.close()
 }
