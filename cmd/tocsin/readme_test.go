@@ -90,7 +90,7 @@ func TestUnderstoodCanFail(t *testing.T) {
 		"tocsin incidents lst":                              false,
 		"tocsin serve --confg x":                            false,
 		"tocsin explain 1":                                  false,
-		"see `tocsin replay`":                               false,
+		"see `tocsin predict`":                              false,
 	} {
 		lines := commandLines(line)
 		if len(lines) != 1 {
