@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,8 @@ import (
 // replayOptions are the flags of replay.
 type replayOptions struct {
 	events, changes string
+	kafka           []string
+	topic           string
 	store           string
 	from, to        string
 	warmUp          time.Duration
@@ -49,6 +52,8 @@ func newReplayCommand() *cobra.Command {
 			"  --events   {\"time\", \"end_time\"?, \"id\", \"ci\"?, \"severity\"?, \"name\"?, \"text\"?, \"fingerprint\"?, \"labels\"?}\n" +
 			"  --changes  {\"id\", \"time\", \"ci\"?, \"kind\"?, \"text\"?}\n\n" +
 			"with times in Unix seconds and severities from 1, the worst, to 4.\n\n" +
+			"--kafka and --topic read a topic whose values are events of ours, to the end that\n" +
+			"it has now.\n\n" +
 			"--baseline compares with the predictions of another run, --baseline-config with a\n" +
 			"replay of the same by another configuration. --out writes predicted.jsonl,\n" +
 			"causes.jsonl, changes.jsonl and problems.jsonl, as tocsin score reads them;\n" +
@@ -63,6 +68,8 @@ func newReplayCommand() *cobra.Command {
 	f.StringVar(&o.store, "store", "", "data folder of a server")
 	f.StringVar(&o.events, "events", "", "file with what happened; - is standard input")
 	f.StringVar(&o.changes, "changes", "", "file with changes, to go with alerts of --events")
+	f.StringSliceVar(&o.kafka, "kafka", nil, "host:port of Kafka brokers")
+	f.StringVar(&o.topic, "topic", "", "topic to read from --kafka")
 	f.StringVar(&o.from, "from", "", "what happened from then on; RFC 3339 or -24h")
 	f.StringVar(&o.to, "to", "", "and before then; RFC 3339 or -24h")
 	f.DurationVar(&o.warmUp, "warm-up", 7*24*time.Hour, "how long before --from to begin, so that the engine knows what it knew")
@@ -105,11 +112,21 @@ func newReplayCommand() *cobra.Command {
 func (o *replayOptions) check() (quality.Gate, error) {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	switch {
-	case o.events == "" && o.store == "":
-		bad("nothing to replay: give --store or --events")
-	case o.events != "" && o.store != "":
-		bad("--store and --events: give one of them")
+	var sources []string
+	for _, s := range []struct {
+		flag  string
+		given bool
+	}{{"--store", o.store != ""}, {"--events", o.events != ""}, {"--kafka", len(o.kafka) > 0}} {
+		if s.given {
+			sources = append(sources, s.flag)
+		}
+	}
+	switch len(sources) {
+	case 0:
+		bad("nothing to replay: give --store, --events or --kafka")
+	case 1:
+	default:
+		bad("%s: give one of them", strings.Join(sources, " and "))
 	}
 	need := func(flag string, given bool, needs, needed string) {
 		if given && needed == "" {
@@ -117,7 +134,9 @@ func (o *replayOptions) check() (quality.Gate, error) {
 		}
 	}
 	need("changes", o.changes != "", "events", o.events)
-	need("from", o.from != "", "store", o.store)
+	need("topic", o.topic != "", "kafka", strings.Join(o.kafka, ","))
+	need("kafka", len(o.kafka) > 0, "topic", o.topic)
+	need("from", o.from != "", "store or --kafka", o.store+strings.Join(o.kafka, ","))
 	need("to", o.to != "", "store", o.store)
 	need("cmdb-now", o.cmdbNow, "store", o.store)
 	need("incidents", o.score.incidents != "", "truth", o.score.truth)
@@ -170,6 +189,9 @@ func (o *replayOptions) figureNames() []string {
 	full := replayReport{}
 	if o.store != "" || o.baseline != "" || o.baselineConfig != "" {
 		full.Difference = &replay.Difference{PagedUnknown: o.baseline != ""}
+	}
+	if o.store != "" {
+		full.People = &replay.Agreement{}
 	}
 	var names []string
 	for _, f := range full.figures() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ type replayReport struct {
 	Input      replay.Counts      `json:"input"`
 	Result     replay.Totals      `json:"result"`
 	Difference *replay.Difference `json:"difference,omitempty"`
+	People     *replay.Agreement  `json:"people,omitempty"`
 	Score      *quality.Report    `json:"score,omitempty"`
 }
 
@@ -48,17 +50,31 @@ func changed(d *replay.Difference) []quality.Figure {
 	}
 }
 
+// agreement are the numbers of what people said.
+func agreement(a *replay.Agreement) []quality.Figure {
+	return []quality.Figure{
+		wholeFigure("said_together", a.Together, "times that people merged or moved alerts to others"),
+		{Name: "agree_together", Value: a.TogetherShare, Meaning: "of which are together"},
+		wholeFigure("said_apart", a.Apart, "times that people split or moved alerts from others"),
+		{Name: "agree_apart", Value: a.ApartShare, Meaning: "of which are apart"},
+		{Name: "agree", Value: a.Share, Meaning: "both"},
+	}
+}
+
 // figures are the numbers that a condition of --fail-if may name, besides those
 // of the score.
 func (r *replayReport) figures() []quality.Figure {
-	refused := 0
-	for _, n := range r.Input.Refused {
-		refused += int(n)
+	sum := func(counts map[string]int64) (n int) {
+		for _, c := range counts {
+			n += int(c)
+		}
+		return n
 	}
 	out := append(totals(&r.Result),
 		wholeFigure("unbound", int(r.Input.Unbound.Count), "firings about no known CI"),
 		wholeFigure("late", int(r.Input.Late.Count), "inputs too far out of order"),
-		wholeFigure("refused", refused, "commands that do not fit any more"),
+		wholeFigure("refused", sum(r.Input.Refused), "commands that do not fit any more"),
+		wholeFigure("unreadable", sum(r.Input.Unreadable), "records that are no events"),
 	)
 	if d := r.Difference; d != nil {
 		out = append(out, changed(d)...)
@@ -66,6 +82,9 @@ func (r *replayReport) figures() []quality.Figure {
 		if !d.PagedUnknown {
 			out = append(out, wholeFigure("more_paged", d.After.Paged-d.Before.Paged, "than before"))
 		}
+	}
+	if r.People != nil {
+		out = append(out, agreement(r.People)...)
 	}
 	return out
 }
@@ -93,6 +112,12 @@ func (p *printer) replayed(r *replayReport) {
 	} else {
 		p.difference(r.Difference)
 	}
+	if r.People != nil {
+		fmt.Fprintln(p)
+		for _, f := range agreement(r.People) {
+			p.row(f.Name, f, f.Meaning)
+		}
+	}
 	if r.Score != nil {
 		fmt.Fprintln(p)
 		printScore(p, r.Score)
@@ -115,13 +140,19 @@ func (p *printer) replayInput(in *replay.Counts) {
 	if in.Late.Count > 0 {
 		p.row("out of order", fmt.Sprintf("%d, decided when the replay had got further; the worst, %s, by %s: sort the input by time", in.Late.Count, in.Late.Example, span(in.Late.Most)))
 	}
-	if len(in.Refused) > 0 {
+	reasons := func(what string, counts map[string]int64) {
 		var parts []string
-		for reason, n := range in.Refused {
-			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(reason, "_", " ")))
+		for _, reason := range slices.Sorted(maps.Keys(counts)) {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[reason], strings.ReplaceAll(reason, "_", " ")))
 		}
-		slices.Sort(parts)
-		p.row("commands that do not fit", strings.Join(parts, ", "))
+		if len(parts) > 0 {
+			p.row(what, strings.Join(parts, ", "))
+		}
+	}
+	reasons("commands that do not fit", in.Refused)
+	reasons("unreadable records", in.Unreadable)
+	for _, u := range in.UnreadableSome {
+		p.row(" ", u)
 	}
 }
 

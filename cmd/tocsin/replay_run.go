@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tocsin/ingest"
 	"tocsin/internal/quality"
 	"tocsin/internal/replay"
 	"tocsin/internal/sqlite"
@@ -25,6 +28,7 @@ type replayJob struct {
 	baseline        []quality.Prediction
 	truth           scored
 	recorded        *replay.Recorded // of a store
+	normalize       replay.Normalize
 	progress        func(replay.Progress)
 }
 
@@ -82,9 +86,10 @@ func (j *replayJob) setUp(stderr io.Writer) error {
 			fmt.Fprintf(stderr, "tocsin: warning: %s\n", visible(fmt.Sprint(w)))
 		}
 		opt := replay.Options{
-			Config: set.Config.Correlation, Rules: set.Config.Binding.Rules, Since: j.fromTime, Folded: j.store != "",
+			Config: set.Config.Correlation, Rules: set.Config.Binding.Rules, Since: j.fromTime, Folded: len(j.kafka) == 0,
 			HideSeverity: j.hideSeverity, SeverityLabels: set.Config.Ingest.SeverityLabels, WithoutCommands: j.withoutCommands,
 		}
+		j.normalize = ingest.NewNormalizer(set.Config.Ingest.Normalizer()).Normalize
 		// The files that a configuration names are the server's, whose estate is
 		// in its store as it was.
 		if j.store == "" || len(j.cmdb) > 0 {
@@ -140,6 +145,16 @@ func (j *replayJob) run(cmd *cobra.Command) (*replayReport, error) {
 	if before != nil {
 		rep.Difference = replay.Compare(before, res.Outcome)
 	}
+	if j.recorded != nil {
+		labels, err := j.recorded.Labels(ctx, j.fromTime)
+		if err != nil {
+			return nil, err
+		}
+		if len(labels) > 0 {
+			agreement := res.Outcome.Agree(labels)
+			rep.People = &agreement
+		}
+	}
 	rec := res.Records()
 	if j.out != "" {
 		if err := rec.Write(j.out); err != nil {
@@ -185,19 +200,19 @@ func (j *replayJob) before(ctx context.Context, cmd *cobra.Command, res *replay.
 
 // open opens what there is to replay. done closes it.
 func (j *replayJob) open(cmd *cobra.Command) (src replay.Source, done func(), err error) {
-	if j.recorded != nil {
+	switch {
+	case j.recorded != nil:
 		return j.recorded, func() {}, nil
+	case len(j.kafka) > 0:
+		return &replay.Kafka{Brokers: j.kafka, Topic: j.topic, From: j.fromTime, Normalize: j.normalize}, func() {}, nil
 	}
 	var files []io.Closer
-	done = func() {
+	closeAll := func() {
 		for _, f := range files {
 			_ = f.Close() // only read
 		}
 	}
 	open := func(name string) (io.Reader, error) {
-		if name == "" {
-			return nil, nil
-		}
 		if name == "-" {
 			return cmd.InOrStdin(), nil
 		}
@@ -208,15 +223,67 @@ func (j *replayJob) open(cmd *cobra.Command) (src replay.Source, done func(), er
 		files = append(files, f)
 		return f, nil
 	}
-	events, err1 := open(j.events)
-	changes, err2 := open(j.changes)
-	if err := errors.Join(err1, err2); err != nil {
-		done()
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	events, err := open(j.events)
+	if err != nil {
 		return nil, nil, err
 	}
-	return &replay.Neutral{
-		Alerts: events, AlertsName: j.events, Changes: changes, ChangesName: j.changes, Timeout: j.resolveTimeout,
-	}, done, nil
+	name := j.events
+	if name == "-" {
+		name = "standard input"
+	}
+	events, form, err := formOf(events)
+	if err != nil {
+		return nil, nil, inFile(name, err)
+	}
+	if form == replay.FormEvents {
+		if j.changes != "" {
+			return nil, nil, fmt.Errorf("--changes: %s holds events of ours, among which changes are; leave it out", name)
+		}
+		return &replay.Events{Reader: events, Name: name, Normalize: j.normalize}, closeAll, nil
+	}
+	alerts := &replay.Neutral{Alerts: events, AlertsName: name, ChangesName: j.changes, Timeout: j.resolveTimeout}
+	if j.changes != "" {
+		if alerts.Changes, err = open(j.changes); err != nil {
+			return nil, nil, err
+		}
+	}
+	return alerts, closeAll, nil
+}
+
+// formOf looks at the first line of what is to be replayed, and gives all of it
+// back.
+func formOf(r io.Reader) (io.Reader, replay.Form, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	var line []byte
+	for n := 1; ; n++ {
+		head, err := b.Peek(min(n<<10, 64<<10))
+		line = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+			break
+		}
+		if err != nil || n == 64 {
+			break
+		}
+	}
+	form := replay.FormNeutral // whose reader says that there is nothing
+	if len(line) > 0 {
+		var err error
+		if form, err = replay.FormOf(line); err != nil {
+			return nil, "", err
+		}
+	}
+	if f, ok := r.(io.Seeker); ok {
+		if _, err := f.Seek(0, io.SeekStart); err == nil {
+			return r, form, nil
+		}
+	}
+	return b, form, nil
 }
 
 // judge scores the records of a replay as score does files.

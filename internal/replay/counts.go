@@ -18,6 +18,10 @@ type Counts struct {
 	Commands        int64            `json:"commands"`
 	CommandsLeftOut int64            `json:"commands_left_out,omitempty"`
 	Refused         map[string]int64 `json:"commands_refused,omitempty"`
+	// Unreadable are records that are no events, by the reason, and
+	// UnreadableSome the first of them.
+	Unreadable     map[string]int64 `json:"unreadable,omitempty"`
+	UnreadableSome []string         `json:"unreadable_some,omitempty"`
 	// First and Last are the span of what happened.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
@@ -64,6 +68,16 @@ func (c *Counts) late(in *Input, by time.Duration) {
 	c.Late.Most, c.Late.Example = by, in.ID
 	if in.ID == "" && in.Event != nil {
 		c.Late.Example = in.Event.Fingerprint.String()
+	}
+}
+
+func (c *Counts) unreadable(u *Unreadable) {
+	if c.Unreadable == nil {
+		c.Unreadable = map[string]int64{}
+	}
+	c.Unreadable[string(u.Reason)]++
+	if len(c.UnreadableSome) < maxExamples {
+		c.UnreadableSome = append(c.UnreadableSome, u.Err.Error())
 	}
 }
 

@@ -22,6 +22,8 @@ type Neutral struct {
 	AlertsName, ChangesName string
 	// Timeout is how long an alert without an end fires unless it is sent again.
 	Timeout time.Duration
+
+	ahead int // for tests; 0 means readAhead
 }
 
 // sourceName is the source of events that do not say theirs.
@@ -32,7 +34,7 @@ var _ Source = (*Neutral)(nil)
 // Read implements [Source]. Mistakes in the files are all told, each a
 // *[quality.Mistake], after what can be read was yielded.
 func (s *Neutral) Read(ctx context.Context, yield func(Input) bool) error {
-	var w window
+	w := window{most: s.ahead}
 	var errs []error
 	alerts := 0
 	once := map[string]bool{}

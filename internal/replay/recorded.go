@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -116,15 +115,6 @@ func (s *Recorded) events(ctx context.Context) iter.Seq2[Input, error] {
 			}
 		}
 	}
-}
-
-func commandOf(ev *ingest.Event) (*correlate.Command, error) {
-	c := new(correlate.Command)
-	if err := json.Unmarshal(ev.Raw, c); err != nil {
-		return nil, fmt.Errorf("command event %d: raw: %w", ev.Seq, err)
-	}
-	c.Revision = 0 // which revision an operator saw is no part of what was wanted
-	return c, nil
 }
 
 // begun tells of the alerts that fire when the replay begins.

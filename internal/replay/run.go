@@ -197,6 +197,10 @@ func (r *runner) fixGrouping() error {
 
 func (r *runner) take(in *Input) {
 	c := &r.res.Input
+	if in.Unreadable != nil {
+		c.unreadable(in.Unreadable)
+		return
+	}
 	at := in.At.UTC().Truncate(time.Microsecond)
 	switch {
 	case at.Before(r.now):

@@ -18,7 +18,7 @@ type Source interface {
 }
 
 // Input is one thing that happened. One of Event, Command, Outage and Estate is
-// set, or none when nothing but time passes.
+// set, or none when nothing but time passes or a record is unreadable.
 type Input struct {
 	// At is when the engine is to be told.
 	At time.Time
@@ -30,6 +30,9 @@ type Input struct {
 	Outage time.Time
 	// Estate replaces the estate.
 	Estate *cmdb.Snapshot
+
+	// Unreadable is a record that is none of these.
+	Unreadable *Unreadable
 
 	// ID is what the source calls an alert's firing or a change; empty where
 	// it has no name for it.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"container/heap"
 	"time"
 )
@@ -18,6 +19,8 @@ type window struct {
 	// such as the end of an alert that fires: of these there are as many as
 	// alerts fire, and the engine keeps as many anyway.
 	ahead int
+	// most is how many of them may be, 0 means readAhead.
+	most int
 }
 
 type waitingInput struct {
@@ -46,7 +49,7 @@ func (w *window) pop() (Input, bool) {
 	return in.Input, true
 }
 
-func (w *window) full() bool { return w.ahead >= readAhead }
+func (w *window) full() bool { return w.ahead >= cmp.Or(w.most, readAhead) }
 
 type waiting []waitingInput
 

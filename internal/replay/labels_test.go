@@ -1,0 +1,179 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/cmdb"
+	"tocsin/correlate"
+	"tocsin/ingest"
+)
+
+// tape is a recording in memory.
+type tape struct {
+	events      []ingest.Event
+	expired     []ingest.Alert
+	alerts      []ingest.Alert
+	attachments []correlate.Attachment
+	incidents   []correlate.Incident
+	estate      cmdb.Change
+	end         time.Time
+}
+
+func each[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *tape) End() time.Time { return r.end }
+func (r *tape) Events(context.Context, time.Time, time.Time) iter.Seq2[ingest.Event, error] {
+	return each(r.events)
+}
+func (r *tape) Expired(context.Context, time.Time, time.Time) iter.Seq2[ingest.Alert, error] {
+	return each(r.expired)
+}
+func (r *tape) Firing(context.Context, time.Time) iter.Seq2[ingest.Alert, error] {
+	return each[ingest.Alert](nil)
+}
+func (r *tape) Episodes(context.Context, time.Time, time.Time) iter.Seq2[ingest.Alert, error] {
+	return each(r.alerts)
+}
+func (r *tape) Attachments(context.Context, time.Time, time.Time) iter.Seq2[correlate.Attachment, error] {
+	return each(r.attachments)
+}
+func (r *tape) Incidents(context.Context, time.Time, time.Time) iter.Seq2[correlate.Incident, error] {
+	return each(r.incidents)
+}
+func (r *tape) Estate(context.Context, time.Time) (cmdb.Change, error) { return r.estate, nil }
+
+// record drives an engine and keeps on tape what a store would.
+type record struct {
+	t      *testing.T
+	engine *correlate.Engine
+	tape   *tape
+	now    time.Time
+}
+
+func newRecord(t *testing.T) *record {
+	t.Helper()
+	e, err := correlate.New(correlate.DefaultConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	cis := []cmdb.CI{{ID: "a", Class: "server", At: now}, {ID: "b", Class: "server", At: now}, {ID: "c", Class: "server", At: now}}
+	s, err := cmdb.New(cis, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.ObserveEstate(s)
+	return &record{t, e, &tape{estate: cmdb.Change{CIs: cis}}, now}
+}
+
+func (r *record) tick() *correlate.Output {
+	out := r.engine.Tick(r.now)
+	r.tape.events = append(r.tape.events, out.Events...)
+	r.tape.alerts = append(r.tape.alerts, out.Alerts...)
+	r.tape.attachments = append(r.tape.attachments, out.Attachments...)
+	r.tape.incidents = append(r.tape.incidents, out.Incidents...)
+	r.tape.end = out.At
+	r.now = r.now.Add(time.Second)
+	return out
+}
+
+// fire has an alert begin on a CI and returns its incident.
+func (r *record) fire(name, ci string) (ingest.Fingerprint, string) {
+	r.t.Helper()
+	ev := ingest.Event{Kind: ingest.KindAlert, Source: "x", Status: ingest.Firing, StartsAt: r.now, Labels: ingest.LabelsOf("alertname", name, "ci", ci)}
+	ev.Fingerprint = ingest.FingerprintOf(ev.Labels)
+	r.engine.ObserveEvent(&ev)
+	out := r.tick()
+	return ev.Fingerprint, out.Attachments[len(out.Attachments)-1].Incident
+}
+
+func (r *record) do(c correlate.Command) correlate.Incident {
+	r.t.Helper()
+	c.ID, c.By = r.now.String(), "ann"
+	r.engine.ObserveCommand(&c)
+	out := r.tick()
+	if err := out.Replies[0].Err; err != nil {
+		r.t.Fatal(err)
+	}
+	return out.Replies[0].Incident
+}
+
+func TestLabels(t *testing.T) {
+	r := newRecord(t)
+	_, a := r.fire("Down", "a")
+	slow, _ := r.fire("Slow", "a")
+	_, b := r.fire("Down", "b")
+	full, c := r.fire("Full", "c")
+	check := func(what string, want Agreement) {
+		t.Helper()
+		labels, err := (&Recorded{Recording: r.tape}).Labels(t.Context(), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the engine makes of it without being told.
+		res, err := Run(t.Context(), &Recorded{Recording: r.tape}, Options{Config: correlate.DefaultConfig(), WithoutCommands: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Outcome.Agree(labels); got != want {
+			t.Errorf("%s: got %+v, want %+v", what, got, want)
+		}
+		told, err := Run(t.Context(), &Recorded{Recording: r.tape}, Options{Config: correlate.DefaultConfig()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := told.Outcome.Agree(labels); got.Share != 1 {
+			t.Errorf("%s: with the commands, the agreement is %+v, want 1", what, got)
+		}
+	}
+	check("nothing said", Agreement{TogetherShare: 1, ApartShare: 1, Share: 1})
+	r.do(correlate.Command{Kind: correlate.CmdMerge, Incident: a, Incidents: []string{b}})
+	check("merged", Agreement{Together: 1, TogetherShare: 0, ApartShare: 1, Share: 0})
+	r.do(correlate.Command{Kind: correlate.CmdUnmerge, Incident: a, Incidents: []string{b}})
+	check("unmerged, which takes it back", Agreement{Apart: 1, TogetherShare: 1, ApartShare: 1, Share: 1})
+	fresh := r.do(correlate.Command{Kind: correlate.CmdSplit, Incident: a, Alerts: []ingest.Fingerprint{slow}})
+	check("split", Agreement{Apart: 2, TogetherShare: 1, ApartShare: 0.5, Share: 0.5})
+	r.do(correlate.Command{Kind: correlate.CmdMove, Incident: c, Target: fresh.ID, Alerts: []ingest.Fingerprint{full}})
+	check("moved, with nothing left behind", Agreement{Together: 1, Apart: 2, TogetherShare: 0, ApartShare: 0.5, Share: 1. / 3})
+}
+
+// Labels of before a time are not asked for.
+func TestLabelsSince(t *testing.T) {
+	r := newRecord(t)
+	_, a := r.fire("Down", "a")
+	_, b := r.fire("Down", "b")
+	_, c := r.fire("Down", "c")
+	r.do(correlate.Command{Kind: correlate.CmdMerge, Incident: a, Incidents: []string{b}})
+	since := r.now
+	r.do(correlate.Command{Kind: correlate.CmdMerge, Incident: a, Incidents: []string{c}})
+	labels, err := (&Recorded{Recording: r.tape}).Labels(t.Context(), since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(labels) != 1 || len(labels[0].A) != 2 || len(labels[0].B) != 1 || !labels[0].Together {
+		t.Errorf("got %+v, want that the third belongs to the other two", labels)
+	}
+}
+
+func TestBrokenCommand(t *testing.T) {
+	r := newRecord(t)
+	r.fire("Down", "a")
+	r.tape.events = append(r.tape.events, ingest.Event{Seq: 9, Kind: ingest.KindCommand, ReceivedAt: r.now, Raw: json.RawMessage(`{"id":1}`)})
+	_, err := Run(t.Context(), &Recorded{Recording: r.tape}, Options{Config: correlate.DefaultConfig()})
+	if err == nil || !strings.HasPrefix(err.Error(), "command event 9: raw: ") {
+		t.Errorf("a command that cannot be read: %v", err)
+	}
+}
