@@ -62,7 +62,7 @@ func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
 		if err != nil {
 			errs = append(errs, err)
 		} else {
-			defer history.Close()
+			defer func() { _ = history.Close() }() // only read
 			j.recorded = &replay.Recorded{Recording: history, To: o.toTime}
 			if !o.fromTime.IsZero() {
 				j.recorded.From = o.fromTime.Add(-o.warmUp)
@@ -74,6 +74,9 @@ func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
 	}
 	return j.run(cmd)
 }
+
+// replaySettle is how long the engine may look at what happened last.
+const replaySettle = 30 * time.Minute
 
 // setUp reads configurations and estates.
 func (j *replayJob) setUp(stderr io.Writer) error {
@@ -90,6 +93,9 @@ func (j *replayJob) setUp(stderr io.Writer) error {
 			HideSeverity: j.hideSeverity, SeverityLabels: set.Config.Ingest.SeverityLabels, WithoutCommands: j.withoutCommands,
 		}
 		j.normalize = ingest.NewNormalizer(set.Config.Ingest.Normalizer()).Normalize
+		if j.store == "" {
+			opt.Settle = replaySettle // a store ends at its own end
+		}
 		// The files that a configuration names are the server's, whose estate is
 		// in its store as it was.
 		if j.store == "" || len(j.cmdb) > 0 {

@@ -70,7 +70,7 @@ func (s *Kafka) Read(ctx context.Context, yield func(Input) bool) error {
 			Brokers: s.Brokers, Topic: s.Topic, Partition: p.id, MinBytes: 1, MaxBytes: maxMessage,
 			MaxWait: closeWithin, ReadBatchTimeout: s.patience, ReadLagInterval: -1, QueueCapacity: 4 * batchSize,
 		})
-		defer p.reader.Close()
+		defer func() { _ = p.reader.Close() }() // nothing was committed
 		if err := p.reader.SetOffset(p.next); err != nil {
 			return fmt.Errorf("kafka topic %s partition %d: %w", s.Topic, p.id, err)
 		}

@@ -131,6 +131,6 @@ func identity(a *quality.Alert, ev *ingest.Event) ingest.Fingerprint {
 func changeOf(c *quality.Change) *ingest.Event {
 	return &ingest.Event{
 		Kind: ingest.KindChange, Source: sourceName, Labels: ingest.LabelsOf("ci", c.CI, "kind", c.Kind), StartsAt: c.Time,
-		Annotations: ingest.LabelsOf("summary", cmp.Or(c.Text, c.Kind, c.ID)),
+		Annotations: ingest.LabelsOf("summary", cmp.Or(c.Text, c.Kind, c.ID), "change_id", c.ID),
 	}
 }

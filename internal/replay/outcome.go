@@ -65,6 +65,11 @@ type Incident struct {
 	MergedInto string
 	// Causes are the likeliest of its last revision, the likeliest first.
 	Causes []Cause
+	// Changes are those that it is put down to, the likeliest first.
+	Changes []Cause
+	// Signature is what it has in common with others that were the same; empty
+	// when there are none.
+	Signature string
 	// Paged is how often somebody was told that it opened or reopened.
 	Paged int
 
@@ -121,9 +126,13 @@ func (o *Outcome) AddAttachment(a *correlate.Attachment) {
 func (o *Outcome) AddIncident(rec *correlate.Incident) {
 	i := &o.incidents[o.incident(rec.ID)]
 	i.Title, i.OpenedAt, i.MergedInto = rec.Title, rec.OpenedAt, rec.MergedInto
-	i.Causes = i.Causes[:0]
+	i.Causes, i.Changes = i.Causes[:0], i.Changes[:0]
 	for _, c := range rec.Causes {
-		i.Causes = append(i.Causes, Cause{c.Kind, c.ID, c.Score})
+		cause := Cause{c.Kind, c.ID, c.Score}
+		i.Causes = append(i.Causes, cause)
+		if c.Kind == kindChange {
+			i.Changes = append(i.Changes, cause)
+		}
 	}
 	switch correlate.NoticeOf(rec) {
 	case correlate.NoticeOpened, correlate.NoticeReopened:

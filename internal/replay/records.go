@@ -31,15 +31,20 @@ func (r *Result) Records() *Records {
 		}
 		rec.Predicted = append(rec.Predicted, p)
 	})
-	for _, inc := range r.spokesmen() {
+	incidents := r.spokesmen()
+	known := slices.ContainsFunc(incidents, func(inc *Incident) bool { return inc.Signature != "" })
+	for _, inc := range incidents {
 		causes := quality.Causes{IncidentID: inc.name()}
 		for _, c := range inc.Causes {
-			if c.Kind == kindChange {
-				rec.Changes = append(rec.Changes, quality.ChangeLink{IncidentID: inc.name(), ChangeID: c.ID, Score: share(c.Score)})
-			}
 			causes.Causes = append(causes.Causes, quality.Cause{Kind: c.Kind, ID: c.ID, Score: share(c.Score)})
 		}
 		rec.Causes = append(rec.Causes, causes)
+		for _, c := range inc.Changes {
+			rec.Changes = append(rec.Changes, quality.ChangeLink{IncidentID: inc.name(), ChangeID: c.ID, Score: share(c.Score)})
+		}
+		if known {
+			rec.Problems = append(rec.Problems, quality.Recurrence{IncidentID: inc.name(), Signature: inc.Signature})
+		}
 	}
 	return rec
 }

@@ -3,7 +3,6 @@ package replay
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,6 +28,10 @@ type Options struct {
 	// Folded says that the source does not tell of re-sends, so that a watchdog
 	// is not silent for want of them.
 	Folded bool
+	// Settle is how much time passes after the last input, so that the engine
+	// comes to its conclusions on what happened last. Nothing that begins then
+	// counts.
+	Settle time.Duration
 	// WithoutCommands leaves out what operators did.
 	WithoutCommands bool
 	// HideSeverity makes all severities unknown and takes away the labels
@@ -89,9 +92,7 @@ func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
 		return nil, err
 	}
 	if opt.Grouping != nil {
-		if err := r.fixGrouping(); err != nil {
-			return nil, err
-		}
+		r.fixGrouping()
 	}
 
 	reading, stop := context.WithCancel(ctx)
@@ -117,6 +118,7 @@ func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	r.settle()
 	r.nameChanges()
 	return r.res, nil
 }
@@ -177,22 +179,12 @@ func (r *runner) setEstate(s *cmdb.Snapshot) (err error) {
 	return nil
 }
 
-// groupFixer is an engine that can be told which alerts belong together.
-type groupFixer interface {
-	FixGrouping(f func(fp ingest.Fingerprint, startsAt time.Time) (group string, ok bool))
-}
-
-func (r *runner) fixGrouping() error {
-	e, ok := any(r.engine).(groupFixer)
-	if !ok {
-		return errors.New("this engine cannot be given a grouping")
-	}
+func (r *runner) fixGrouping() {
 	r.fixed, r.res.grouped = map[Episode]string{}, true
-	e.FixGrouping(func(fp ingest.Fingerprint, startsAt time.Time) (string, bool) {
+	r.engine.FixGrouping(func(fp ingest.Fingerprint, startsAt time.Time) (string, bool) {
 		group, ok := r.fixed[EpisodeOf(fp, startsAt)]
 		return group, ok
 	})
-	return nil
 }
 
 func (r *runner) take(in *Input) {
@@ -308,6 +300,27 @@ func (r *runner) tick() {
 	r.named, r.changes = r.named[:0], r.changes[:0]
 }
 
+// settle lets time pass after the end. Sources fall silent then, which tells
+// nothing: what begins counts only if it is of alerts that there were.
+func (r *runner) settle() {
+	if r.opt.Settle <= 0 || r.now.IsZero() {
+		return
+	}
+	out := r.engine.Tick(r.now.Add(r.opt.Settle))
+	divided := map[string]bool{}
+	for i := range out.Attachments {
+		if a := &out.Attachments[i]; !a.StartsAt.After(r.now) {
+			r.res.Outcome.AddAttachment(a)
+			divided[a.Incident] = true
+		}
+	}
+	for i := range out.Incidents {
+		if inc := &out.Incidents[i]; !inc.OpenedAt.After(r.now) || divided[inc.ID] {
+			r.res.Outcome.AddIncident(inc)
+		}
+	}
+}
+
 // folded is the episode that a firing became part of: its own, or the one that
 // was going on already.
 func (r *runner) folded(ev *ingest.Event) int32 {
@@ -331,6 +344,10 @@ func (r *runner) nameChanges() {
 			if c := &incidents[i].Causes[k]; c.Kind == kindChange {
 				c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
 			}
+		}
+		for k := range incidents[i].Changes {
+			c := &incidents[i].Changes[k]
+			c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
 		}
 	}
 }

@@ -91,6 +91,19 @@ func TestNeutral(t *testing.T) {
 	f("without a CI", "a=Ia", `{"time":1000000,"id":"a","labels":{"alertname":"Odd","ci":"nowhere"}}`)
 }
 
+// After the end, conclusions count and what the silence brings does not.
+func TestSettle(t *testing.T) {
+	alert := `{"time":1000000,"id":"w","ci":"db","name":"Watchdog"}
+{"time":1000000,"end_time":1000001,"id":"a","ci":"db","name":"Down"}`
+	res, err := replayed(t, alert, "", Options{Settle: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := res.Outcome.Totals(), (Totals{Episodes: 2, LeftOut: 1, Incidents: 1, Paged: 1, Reduction: .5}); got != want {
+		t.Errorf("got %+v, want %+v: the end is not the watchdog's silence", got, want)
+	}
+}
+
 func TestSeverityHidden(t *testing.T) {
 	alert := `{"time":1000000,"id":"a","ci":"db","name":"Down","severity":1,"labels":{"severity":"critical","team":"x"}}`
 	var seen []ingest.Event

@@ -80,7 +80,7 @@ type feed struct {
 
 // merge yields the inputs of several feeds in the order of time. It reads from
 // the feed that is furthest behind, so that none runs ahead of the others.
-func (w *window) merge(feeds []*feed, yield func(Input) bool) bool {
+func (w *window) merge(feeds []*feed, yield func(Input) bool) {
 	for {
 		for !w.full() {
 			f := behind(feeds)
@@ -94,11 +94,8 @@ func (w *window) merge(feeds []*feed, yield func(Input) bool) bool {
 			}
 		}
 		in, ok := w.pop()
-		if !ok {
-			return true
-		}
-		if !yield(in) {
-			return false
+		if !ok || !yield(in) {
+			return
 		}
 	}
 }
