@@ -15,9 +15,11 @@ type grouping struct {
 // FixGrouping has the engine take its grouping from f instead of finding it: an
 // alert that begins to fire joins the incident of its group, however far away
 // or long ago that is, and no incidents are merged. One without a group is
-// suppressed. This is for judging what the engine makes of a grouping, such as
-// its causes, apart from the grouping. What incident a group is in is not
-// stored: an engine that was restored opens others.
+// suppressed. One that goes to another group leaves its former incident as it
+// is, so that an incident knows all alerts that it ever had. This is for
+// judging what the engine makes of a grouping, such as its causes, apart from
+// the grouping. What incident a group is in is not stored: an engine that was
+// restored opens others.
 func (e *Engine) FixGrouping(f func(fp ingest.Fingerprint, startsAt time.Time) (group string, ok bool)) {
 	e.grouping = &grouping{of: f, incidents: map[string]*incident{}}
 }
@@ -47,9 +49,7 @@ func (e *Engine) correlateAsGiven(a *alert) {
 		if was == inc && e.again(inc, a) {
 			return
 		}
-		e.leave(was, a)
-		e.touch(was)
-		e.settle(was)
+		e.leaveBehind(was, a)
 	}
 	a.begin()
 	if !ok {
@@ -71,4 +71,24 @@ func (e *Engine) correlateAsGiven(a *alert) {
 	}
 	e.attach(inc, a, self, why)
 	inc.joined++
+}
+
+// leaveBehind takes a member out and leaves what it was in its place.
+func (e *Engine) leaveBehind(was *incident, a *alert) {
+	e.leave(was, a)
+	old := *a
+	old.firing, old.flaps = false, nil
+	e.enter(was, &old)
+	e.touch(was)
+	e.settle(was)
+}
+
+// regroups says that an event, which would otherwise say nothing new of an
+// alert, puts it into another group.
+func (g *grouping) regroups(e *Engine, a *alert, ev *ingest.Event) bool {
+	if g == nil || a == nil || !a.firing || ev.Status != ingest.Firing {
+		return false
+	}
+	group, ok := g.of(a.fp, ev.StartsAt)
+	return ok && group != "" && (a.incident == nil || a.incident != g.incidentOf(e, group))
 }

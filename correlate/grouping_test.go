@@ -60,3 +60,42 @@ func TestFixedGroupingIsFollowed(t *testing.T) {
 		t.Errorf("after its end, the group goes on in %v, want another incident", b.incidentOf(db))
 	}
 }
+
+// An alert that is said to be in two groups, one after the other, stays known to
+// the first, whether it had ended in between or not.
+func TestFixedGroupingKeepsWhatAnIncidentHad(t *testing.T) {
+	b := newBench(t, estateOf(t, "api needs db"))
+	group := "x"
+	b.e.FixGrouping(func(ingest.Fingerprint, time.Time) (string, bool) { return group, group != "" })
+	again := func(ends bool) *Incident {
+		if ends {
+			b.end("Down", "db")
+		}
+		b.now = b.now.Add(3 * time.Minute)
+		return b.incidentOf(b.fire("Down", "db"))
+	}
+	x := b.incidentOf(b.fire("Down", "db"))
+	group = "y"
+	y := again(false)
+	group = "z"
+	z := again(true)
+	if y == nil || y == x || z == nil || z == x || z == y {
+		t.Fatalf("groups x, y and z are in %v, %v and %v", x, y, z)
+	}
+	group = ""
+	if got := again(false); got != z {
+		t.Errorf("sent again without a group it is in %v", got)
+	}
+	for _, inc := range []*Incident{x, y} {
+		if inc.Alerts.Total != 1 || inc.Alerts.Firing != 0 || len(inc.Causes) == 0 || inc.Causes[0].ID != "db" {
+			t.Errorf("%s is left with %+v and the causes %+v", inc.ID, inc.Alerts, inc.Causes)
+		}
+	}
+	b.end("Down", "db")
+	b.after(2 * time.Hour)
+	for _, inc := range []*Incident{x, y, z} {
+		if inc.Status != Closed || inc.Alerts.Total != 1 {
+			t.Errorf("in the end %s is %s with %+v", inc.ID, inc.Status, inc.Alerts)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		same = a.severity == ev.Severity && a.annotations == annotations
 	}
 	verdict := ingest.Judge(ep, ev, same, timeOf(e.now))
+	if e.grouping.regroups(e, a, ev) {
+		verdict = ingest.Fresh
+	}
 	if verdict == ingest.Resend || verdict == ingest.Late {
 		e.count(ev.Source, Counts{Deduplicated: 1})
 		if verdict == ingest.Resend && a.firing {
