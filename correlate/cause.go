@@ -4,21 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
 const (
+	// maxCauses is how many CIs are listed, and how many alerts.
 	maxCauses = 5
-	// shortlist is how many CIs, best by what they explain, are looked at
-	// closely.
-	shortlist = 16
-
-	// Points for a CI that is itself alerting: first of all, and with the
-	// incident's worst severity; and for one that was changed shortly before.
-	// They decide between CIs that explain about the same.
-	pointsFirst   = 500
-	pointsWorst   = 100
-	pointsChanged = 800
+	// maxListed is how many causes of all kinds are.
+	maxListed = 10
 )
 
 // change is a change event as the engine remembers it.
@@ -30,91 +25,185 @@ type change struct {
 	text     string
 }
 
-// rankCauses ranks what may have caused an incident. CIs are scored by the
-// hidden-cause model: the sum over the different (CI, alert name) pairs of
-// ln P(alert | CI failed), see [share], and by precedence in time, severity
-// and recent changes. Alerts without a CI stand for themselves.
+// rankCauses ranks what may have caused an incident: CIs by their [rating], the
+// changes on them right below them, and alerts that no CI stands for.
 func (e *Engine) rankCauses(inc *incident) []Cause {
 	var out []Cause
-	full := max(fullShare*int64(len(inc.pairs)), 1)
-	worst := inc.worst()
-	for _, ci := range bestCIs(inc.causes) {
-		explained := inc.causes[ci]
-		c := Cause{Kind: "ci", ID: e.estate.At(ci).ID, Name: e.display(ci)}
-		c.Parts = append(c.Parts, Part{"explains", int(explained), fmt.Sprintf("%d %% of what it could", explained*100/full)})
-		reason := "explains the alerts on " + e.reached(inc, ci)
-		total := explained
-		if p := inc.cis[ci]; p != nil {
-			if p.first == inc.first().began {
-				c.Parts = append(c.Parts, Part{"first", pointsFirst, "alerted first"})
-				total += pointsFirst
-				reason += ", alerted first"
-			} else {
-				reason += ", alerts itself"
-			}
-			if slices.ContainsFunc(p.members, func(a *alert) bool { return a.severity == worst }) {
-				c.Parts = append(c.Parts, Part{"severity", pointsWorst, worst.String()})
-				total += pointsWorst
-			}
-		} else {
-			reason += " although it does not alert itself"
-		}
-		if ch := e.changeBefore(ci, inc.first().began); ch != nil {
-			c.Parts = append(c.Parts, Part{"change", pointsChanged, ch.text})
-			total += pointsChanged
-			reason += fmt.Sprintf(", changed %s before (%s)", roundGap(time.Duration(inc.first().began-ch.startsAt)*time.Microsecond), clip(ch.text, 80))
-		}
-		c.Score = int(total * 1000 / (full + pointsFirst + pointsWorst + pointsChanged))
-		c.Reason = reason
-		out = append(out, c)
+	if len(inc.pairs) > 0 {
+		out = e.ciCauses(inc)
 	}
 	out = append(out, e.alertCauses(inc)...)
-	out = append(out, e.changeCauses(inc, out)...)
-	slices.SortStableFunc(out, func(a, b Cause) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
-	})
-	return out[:min(len(out), maxCauses)]
+	slices.SortStableFunc(out, func(a, b Cause) int { return cmp.Compare(b.Score, a.Score) })
+	return out[:min(len(out), maxListed)]
 }
 
-// bestCIs are the CIs that explain most, at most shortlist.
-func bestCIs(causes map[int32]int64) []int32 {
-	type scored struct {
-		ci     int32
-		points int64
-	}
-	var best []scored
-	order := func(a, b scored) int { return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.ci, b.ci)) }
-	for ci, points := range causes {
-		s := scored{ci, points}
-		if len(best) == shortlist && order(s, best[shortlist-1]) > 0 {
-			continue
+// ciCauses lists the likeliest CIs, of each workload one before any other, each
+// followed by the change that may have made it fail.
+func (e *Engine) ciCauses(inc *incident) []Cause {
+	s := e.sumsOf(inc)
+	full := max(s.full(), 1)
+	rated := e.workloadsFirst(e.rateCIs(inc, s))
+	rated = rated[:min(len(rated), maxCauses)]
+	accounts := e.account(inc, rated)
+	var out []Cause
+	least := 1000
+	for i := range rated {
+		r := &rated[i]
+		// What stands below another because of its workload says so.
+		least = int(min(max(r.total()*1000/full, 0), int64(least)))
+		c := e.ciCause(inc, r, &accounts[i])
+		c.Score = least
+		out = append(out, c)
+		if r.after != nil {
+			out = append(out, e.changeCause(inc, r, &c))
 		}
-		i, _ := slices.BinarySearchFunc(best, s, order)
-		best = slices.Insert(best, i, s)
-		best = best[:min(len(best), shortlist)]
-	}
-	out := make([]int32, len(best))
-	for i, s := range best {
-		out[i] = s.ci
 	}
 	return out
 }
 
-// maxReached bounds the count of alerting CIs that a cause explains.
-const maxReached = 1000
-
-// reached tells on how many CIs the failure of ci explains alerts.
-func (e *Engine) reached(inc *incident, ci int32) string {
-	if len(inc.cis) > maxReached {
-		return fmt.Sprintf("most of %d CIs", len(inc.cis))
+func (e *Engine) ciCause(inc *incident, r *rating, acc *account) Cause {
+	c := Cause{Kind: "ci", ID: e.estate.At(r.ci).ID, Name: e.display(r.ci)}
+	var b strings.Builder
+	parts, said := r.confirmedParts()
+	b.WriteString(said)
+	explained := acc.text(inc)
+	c.Parts = append(parts, Part{"explains", int(r.explains), explained})
+	b.WriteString("explains " + explained)
+	if acc.from != "" {
+		c.Parts[len(c.Parts)-1].Detail += "; " + acc.from
+		b.WriteString(" (" + acc.from + ")")
 	}
-	n := 0
-	for at := range inc.cis {
-		if slices.ContainsFunc(e.estate.explaining(at), func(sh share) bool { return sh.ci == ci }) {
-			n++
+	if said := r.dependantsText(); said != "" {
+		b.WriteString(", " + said)
+		if r.mute > 0 {
+			c.Parts = append(c.Parts, Part{"silent", int(r.silent), said})
 		}
 	}
-	return plural(n, "CI")
+	if r.after != nil {
+		c.Parts = append(c.Parts, Part{"change", int(r.change), r.after.text})
+		fmt.Fprintf(&b, ", changed %s before (%s)", roundGap(r.after.before(inc)), clip(r.after.text, 80))
+	}
+	switch p := inc.cis[r.ci]; {
+	case p == nil:
+		b.WriteString(", does not alert itself")
+	case p.first == inc.first().began:
+		b.WriteString(", alerted first")
+	default:
+		b.WriteString(", alerts itself")
+	}
+	c.Reason = b.String()
+	return c
+}
+
+// dependantsText says whether what needs a CI directly alerts.
+func (r *rating) dependantsText() string {
+	switch {
+	case r.dependants == 0:
+		return ""
+	case r.dependants == 1 && r.mute == 0:
+		return "the workload that needs it alerts too"
+	case r.dependants == 1:
+		return "the workload that needs it does not alert"
+	case r.dependants == 2 && r.mute == 0:
+		return "both workloads that need it alert too"
+	case r.mute == 0:
+		return fmt.Sprintf("all %d workloads that need it alert too", r.dependants)
+	default:
+		return fmt.Sprintf("%d of %d workloads that need it do not alert", r.mute, r.dependants)
+	}
+}
+
+// before is how long before an incident's first alert a change was.
+func (ch *change) before(inc *incident) time.Duration {
+	return time.Duration(max(inc.first().began-ch.startsAt, 0)) * time.Microsecond
+}
+
+// changeCause is the change on a CI that may have made it fail. It is no more
+// likely than that the CI failed.
+func (e *Engine) changeCause(inc *incident, r *rating, ci *Cause) Cause {
+	gap := roundGap(r.after.before(inc))
+	return Cause{
+		Kind: "change", ID: strconv.FormatInt(r.after.seq, 10), Name: r.after.text, Score: ci.Score, At: timeOf(r.after.startsAt),
+		Parts:  []Part{{"change", int(r.change), gap + " before the first alert"}},
+		Reason: fmt.Sprintf("changed %s %s before the first alert", ci.Name, gap),
+	}
+}
+
+// account is what a cause accounts for: the alerts that its failure makes
+// likelier than they are anyway by the share of explainedFrom.
+type account struct {
+	counted, all int // alerts
+	cis          int
+	// name is the alert name that the past ties most to where this cause is.
+	name  uint32
+	where position
+	lift  float64
+	from  string // the same in words
+}
+
+const explainedFrom = 0.25
+
+// liftTold is from which factor on it is worth telling where a name comes from.
+const liftTold = 1.5
+
+var fromWhere = [positions]string{
+	here: " is mostly seen on what failed itself", upstream: " mostly comes from what a CI needs",
+	downstream: " mostly comes from what needs the CI",
+}
+
+func (acc *account) text(inc *incident) string {
+	cis := plural(len(inc.cis), "CI")
+	switch {
+	case acc.all == 0:
+		return "alerts on many of " + cis
+	case acc.counted == acc.all:
+		return "all alerts, on " + cis
+	default:
+		return fmt.Sprintf("%d %% of the alerts, on %d of %s", 100*acc.counted/acc.all, acc.cis, cis)
+	}
+}
+
+// maxCounted is up to how many pairs an incident's are counted for its causes.
+const maxCounted = 1000
+
+// account counts what each of a few causes accounts for.
+func (e *Engine) account(inc *incident, rated []rating) []account {
+	out := make([]account, len(rated))
+	if len(inc.pairs) > maxCounted {
+		return out
+	}
+	type seat struct {
+		cause int
+		ci    int32
+	}
+	seen := map[seat]bool{}
+	for p, n := range inc.pairs {
+		background, lifts := e.background(p.ci, p.name), e.lifts(p.name)
+		for i := range out {
+			out[i].all += n
+		}
+		for _, x := range e.estate.culprits(p.ci).list {
+			i := slices.IndexFunc(rated, func(r rating) bool { return r.ci == x.ci })
+			if i < 0 || min(x.p*lifts[x.where], seenMost) < explainedFrom*background {
+				continue
+			}
+			acc := &out[i]
+			acc.counted += n
+			if k := (seat{i, p.ci}); !seen[k] {
+				seen[k] = true
+				acc.cis++
+			}
+			if l := lifts[x.where]; l >= liftTold && (l > acc.lift || l == acc.lift && cmp.Or(cmp.Compare(p.name, acc.name), cmp.Compare(x.where, acc.where)) < 0) {
+				acc.name, acc.where, acc.lift = p.name, x.where, l
+			}
+		}
+	}
+	for i := range out {
+		if s := e.symptoms[out[i].name]; out[i].lift > 0 && s != nil {
+			out[i].from = clip(s.Name, 80) + fromWhere[out[i].where]
+		}
+	}
+	return out
 }
 
 // alertCauses lists the alerts of an incident that no CI stands for. The
@@ -126,7 +215,7 @@ func (e *Engine) alertCauses(inc *incident) []Cause {
 	for i, a := range first {
 		score := int64(1000)
 		if n := len(inc.members); n > 1 {
-			score = fullShare * 1000 / (fullShare * int64(max(len(inc.pairs), 1)+1))
+			score = int64(1000 / (max(len(inc.pairs), 1) + 1))
 		}
 		score -= int64(100 * i)
 		if a.severity < inc.worst() {
@@ -141,45 +230,4 @@ func (e *Engine) alertCauses(inc *incident) []Cause {
 		out = append(out, c)
 	}
 	return out
-}
-
-// changeCauses lists the changes on the likeliest CIs shortly before.
-func (e *Engine) changeCauses(inc *incident, cis []Cause) []Cause {
-	var out []Cause
-	for i, c := range cis {
-		if c.Kind != "ci" || i >= maxCauses {
-			continue
-		}
-		ci, _ := e.estate.Index(c.ID)
-		ch := e.changeBefore(ci, inc.first().began)
-		if ch == nil {
-			continue
-		}
-		gap := time.Duration(inc.first().began-ch.startsAt) * time.Microsecond
-		// The nearer in time, the nearer to the score of the CI it changed.
-		score := int64(c.Score) * int64(max(e.cfg.ChangeWindow-Duration(gap), 0)) / int64(max(e.cfg.ChangeWindow, 1))
-		out = append(out, Cause{
-			Kind: "change", ID: fmt.Sprint(ch.seq), Name: ch.text, Score: int(score),
-			Parts:  []Part{{"change", int(score), roundGap(gap) + " before the first alert"}},
-			Reason: fmt.Sprintf("changed %s %s before the first alert", c.Name, roundGap(gap)),
-		})
-	}
-	return out
-}
-
-// changeBefore is the last change on a CI within the change window before an
-// onset. Clocks differ, so one up to a minute after it counts too.
-func (e *Engine) changeBefore(ci int32, onset int64) *change {
-	const slack = int64(time.Minute / time.Microsecond)
-	window := time.Duration(e.cfg.ChangeWindow).Microseconds()
-	var best *change
-	for _, ch := range e.changes[ci] {
-		if ch.startsAt > onset+slack || onset-ch.startsAt > window {
-			continue
-		}
-		if best == nil || ch.startsAt > best.startsAt || ch.startsAt == best.startsAt && ch.seq > best.seq {
-			best = ch
-		}
-	}
-	return best
 }

@@ -67,7 +67,7 @@ type FlappingConfig struct {
 // Weights are how much each kind of evidence counts, in percent of what it does
 // by default; 0 leaves it out. For topology it is what is lost along a path that
 // is scaled; without topology only alerts on one CI, or about one subject, are
-// near each other.
+// near each other. Change also scales what a change speaks for a cause.
 type Weights struct {
 	Topology int `yaml:"topology"`
 	Time     int `yaml:"time"`

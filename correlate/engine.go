@@ -38,8 +38,18 @@ type Engine struct {
 	habits  map[uint64]*Habit
 	pasts   pasts
 	traffic traffic
-	swept   int64 // number of the half hour at which the old was last dropped
-	weight  [evKinds]int
+	// And of names, CIs and changes, for finding causes. where sums up what the
+	// symptoms know; confirmed are the sites that people named. generation
+	// counts how often something was learned that causes depend on.
+	symptoms    map[uint32]*Symptom
+	sites       map[string]*Site
+	confirmed   map[string]*Site
+	changeRates map[string]*ChangeRate
+	where       [positions]int64
+	generation  int64
+	scratch     sums
+	swept       int64 // number of the half hour at which the old was last dropped
+	weight      [evKinds]int
 
 	// firing, labelCount and subjectCount describe the alerts that fire now:
 	// how many, and how many with each label and each subject.
@@ -87,7 +97,8 @@ func New(cfg Config, bindings []cmdb.Rule) (*Engine, error) {
 		alerts: map[ingest.Fingerprint]*alert{}, incidents: map[string]*incident{},
 		places: newPlaces(), changes: map[int32][]*change{}, commands: map[string]int64{},
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
-		habits: map[uint64]*Habit{}, learned: map[remembered]struct{}{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
+		habits: map[uint64]*Habit{}, learned: map[remembered]struct{}{},
+		symptoms: map[uint32]*Symptom{}, sites: map[string]*Site{}, confirmed: map[string]*Site{}, changeRates: map[string]*ChangeRate{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err

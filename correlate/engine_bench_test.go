@@ -1,7 +1,9 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -235,5 +237,65 @@ func BenchmarkEstate(b *testing.B) {
 				e.Tick(ev.StartsAt)
 			}
 		})
+	}
+}
+
+// BenchmarkStormOfPods takes 50,000 distinct alerts in, 1,000 a tick, of 10,000
+// pods of 200 services that need each other, into one incident, while others
+// close in every tick, so that what is known of causes changes each time. It
+// reports the longest tick and what ranking its causes takes at the end.
+func BenchmarkStormOfPods(b *testing.B) {
+	const services, pods, alerts, perTick = 200, 50, 50_000, 1_000
+	var cis []cmdb.CI
+	var relations []cmdb.Relation
+	add := func(id, class string, needs ...string) {
+		cis = append(cis, cmdb.CI{ID: id, Class: class})
+		for i := 0; i < len(needs); i += 2 {
+			relations = append(relations, cmdb.Relation{From: id, Type: needs[i], To: needs[i+1]})
+		}
+	}
+	for i := range 100 {
+		add(fmt.Sprint("node-", i), "server")
+	}
+	for i := range services {
+		id := fmt.Sprint("service-", i)
+		add(id, cmdb.ClassService)
+		for k := 1; k <= 3 && k <= i; k++ {
+			relations = append(relations, cmdb.Relation{From: id, Type: "depends_on", To: fmt.Sprint("service-", i/(k+1))})
+		}
+		for k := range pods {
+			add(fmt.Sprint("pod-", i*pods+k), "pod", "runs_in", id, "runs_on", fmt.Sprint("node-", (i*7+k)%100))
+		}
+	}
+	slices.SortFunc(relations, func(a, b cmdb.Relation) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	s, err := cmdb.New(cis, slices.Compact(relations))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		e, err := New(DefaultConfig(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		e.ObserveEstate(s)
+		e.FixGrouping(func(ingest.Fingerprint, time.Time) (string, bool) { return "one", true })
+		now, longest := t0, time.Duration(0)
+		for i := range alerts {
+			e.ObserveEvent(event(fmt.Sprint("Alert", i%5), fmt.Sprint("pod-", i/5), now, ingest.Firing))
+			if i%perTick == perTick-1 {
+				e.generation++
+				start := time.Now()
+				e.Tick(now)
+				longest = max(longest, time.Since(start))
+				now = now.Add(100 * time.Millisecond)
+			}
+		}
+		for _, inc := range e.incidents {
+			e.generation++
+			start := time.Now()
+			e.rankCauses(inc)
+			b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "ms/ranking")
+		}
+		b.ReportMetric(float64(longest.Microseconds())/1000, "ms/longest-tick")
 	}
 }

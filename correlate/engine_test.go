@@ -94,9 +94,12 @@ func estateOf(t testing.TB, relations ...string) *cmdb.Snapshot {
 	var cis []cmdb.CI
 	var rels []cmdb.Relation
 	for _, r := range relations {
-		var from, to string
-		if _, err := fmt.Sscanf(r, "%s needs %s", &from, &to); err != nil {
+		var from, to, kind string
+		if _, err := fmt.Sscan(r, &from, &kind, &to); err != nil {
 			t.Fatalf("relation %q: %v", r, err)
+		}
+		if kind == "needs" {
+			kind = "depends_on"
 		}
 		for _, id := range []string{from, to} {
 			if !seen[id] {
@@ -104,7 +107,7 @@ func estateOf(t testing.TB, relations ...string) *cmdb.Snapshot {
 				cis = append(cis, cmdb.CI{ID: id, Class: "server"})
 			}
 		}
-		rels = append(rels, cmdb.Relation{From: from, To: to, Type: "depends_on"})
+		rels = append(rels, cmdb.Relation{From: from, To: to, Type: kind})
 	}
 	s, err := cmdb.New(cis, rels)
 	if err != nil {

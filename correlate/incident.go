@@ -89,9 +89,11 @@ type Incident struct {
 	Sources []string    `json:"sources"`
 	// Labels are those that all its alerts share.
 	Labels ingest.Labels `json:"labels,omitempty"`
-	// Causes are the likely causes, likeliest first, at most five.
-	Causes []Cause     `json:"causes"`
-	Blast  BlastRadius `json:"blast_radius"`
+	// Causes are the likely causes, likeliest first, at most ten.
+	Causes []Cause `json:"causes"`
+	// ConfirmedCauses are the CIs that people linked as causes.
+	ConfirmedCauses []string    `json:"confirmed_causes,omitempty"`
+	Blast           BlastRadius `json:"blast_radius"`
 
 	// Entries say what this revision did, in order.
 	Entries []Entry `json:"entries"`
@@ -121,6 +123,8 @@ type Cause struct {
 	// Parts sum up to the raw score, of which Score is the share.
 	Parts  []Part `json:"parts"`
 	Reason string `json:"reason"`
+	// At is when a change was made.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Part is one contribution to a score, in points.

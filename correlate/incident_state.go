@@ -22,10 +22,10 @@ type incident struct {
 	// severities counts its alerts and those of them that fire, by severity.
 	severities, firingBy [ingest.Critical + 1]int
 	sources              map[string]int
-	// pairs counts alerts by CI and alert name; causes sums, for each CI, how
-	// well it explains the different pairs.
-	pairs  map[pair]int
-	causes map[int32]int64
+	// pairs counts alerts by CI and alert name; sums, if they are kept, say
+	// what the pairs say of their causes.
+	pairs map[pair]int
+	sums  *sums
 	// earliest are its alerts by onset, at most maxCauses; loners those among
 	// them that no CI stands for, likewise.
 	earliest, loners []*alert
@@ -59,7 +59,7 @@ type pair struct {
 
 func newIncident(rec Incident) *incident {
 	return &incident{rec: rec, cis: map[int32]*presence{}, sources: map[string]int{},
-		pairs: map[pair]int{}, causes: map[int32]int64{}}
+		pairs: map[pair]int{}}
 }
 
 // enter makes an alert a member: it counts for everything that the incident
@@ -85,9 +85,7 @@ func (e *Engine) enter(inc *incident, a *alert) {
 		e.place(inc, placeKey{ci: a.ci}, a)
 		p := pair{a.ci, a.name}
 		if inc.pairs[p]++; inc.pairs[p] == 1 {
-			for _, sh := range e.estate.explaining(a.ci) {
-				inc.causes[sh.ci] += sh.points
-			}
+			e.addPair(inc, p)
 		}
 	}
 	for _, s := range v.subjects {
@@ -189,11 +187,7 @@ func (e *Engine) leave(inc *incident, a *alert) {
 		p := pair{a.ci, a.name}
 		if inc.pairs[p]--; inc.pairs[p] == 0 {
 			delete(inc.pairs, p)
-			for _, sh := range e.estate.explaining(a.ci) {
-				if inc.causes[sh.ci] -= sh.points; inc.causes[sh.ci] == 0 {
-					delete(inc.causes, sh.ci)
-				}
-			}
+			e.removePair(inc, p)
 		}
 	}
 	v := e.view(a)

@@ -151,7 +151,7 @@ func genEstate(t *rapid.T) *cmdb.Snapshot {
 	var rels []cmdb.Relation
 	for i := 1; i < n; i++ {
 		rels = append(rels, cmdb.Relation{From: fmt.Sprintf("ci%d", i), To: fmt.Sprintf("ci%d", rapid.IntRange(0, i-1).Draw(t, "needs")),
-			Type: rapid.SampledFrom([]string{"depends_on", "runs_on", "connects_to"}).Draw(t, "type")})
+			Type: rapid.SampledFrom([]string{"depends_on", "runs_on", "served_by", "connects_to"}).Draw(t, "type")})
 	}
 	s, err := cmdb.New(cis, rels)
 	if err != nil {
@@ -219,11 +219,12 @@ func genStory(t *rapid.T) []step {
 			st.events = append(st.events, *ev)
 		}
 		if rapid.IntRange(0, 2).Draw(t, "command?") == 0 {
-			kinds := []CommandKind{CmdAcknowledge, CmdAssign, CmdHold, CmdResume, CmdResolve, CmdClose, CmdReopen, CmdComment, CmdMerge, CmdUnmerge, CmdSplit, CmdMove}
+			kinds := []CommandKind{CmdAcknowledge, CmdAssign, CmdHold, CmdResume, CmdResolve, CmdClose, CmdReopen, CmdComment, CmdMerge, CmdUnmerge, CmdSplit, CmdMove, CmdLink, CmdLink, CmdUnlink}
 			st.commands = append(st.commands, Command{
 				ID: fmt.Sprint("c", i), By: "ann", Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Comment: "so",
 				Incident: fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "incident")), Incidents: []string{fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "other"))},
 				Target: fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "target")), Force: rapid.Bool().Draw(t, "force"), Assignee: "bob",
+				Link: &Link{Kind: CausedBy, To: fmt.Sprint("ci:ci", rapid.IntRange(0, 4).Draw(t, "cause"))},
 			})
 		}
 		story = append(story, st)
@@ -290,6 +291,7 @@ func resolveNames(c Command, h *history) Command {
 	}
 	c.Incident, c.Target = pick(c.Incident), pick(c.Target)
 	c.Incidents = []string{pick(c.Incidents[0])}
+	c.Link = &Link{Kind: c.Link.Kind, From: "incident:" + c.Incident, To: c.Link.To}
 	if c.Kind == CmdSplit || c.Kind == CmdMove {
 		for fp, a := range h.alerts {
 			if a.Incident == c.Incident && fp%2 == 0 {

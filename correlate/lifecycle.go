@@ -156,6 +156,7 @@ func (e *Engine) resolve(inc *incident, by, format string, args ...any) {
 
 func (e *Engine) close(inc *incident, by, format string, args ...any) {
 	e.aggregate(inc)
+	e.teach(inc)
 	if inc.rec.ResolvedAt.IsZero() {
 		inc.rec.ResolvedAt = timeOf(e.now)
 	}

@@ -61,6 +61,21 @@ func (e *Engine) restoreMemories(all []Memory) error {
 			if err = json.Unmarshal(m.Body, h); err == nil {
 				e.habits[kindKey(h.Class, h.Name)] = h
 			}
+		case symptomKind:
+			s := &Symptom{}
+			if err = json.Unmarshal(m.Body, s); err == nil {
+				e.restoreSymptom(s)
+			}
+		case siteKind:
+			s := &Site{}
+			if err = json.Unmarshal(m.Body, s); err == nil {
+				e.restoreSite(s)
+			}
+		case changeRateKind:
+			r := &ChangeRate{}
+			if err = json.Unmarshal(m.Body, r); err == nil {
+				e.changeRates[r.CI] = r
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("restore memory %s of kind %s: %w", m.Key, m.Kind, err)

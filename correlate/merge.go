@@ -61,6 +61,9 @@ func (e *Engine) merge(into *incident, others []*incident, by, why string) {
 				into.rec.Status = Acknowledged
 			}
 		}
+		for _, ci := range o.rec.ConfirmedCauses {
+			into.rec.ConfirmedCauses = addSorted(into.rec.ConfirmedCauses, ci)
+		}
 		into.rec.Assignee = cmp.Or(into.rec.Assignee, o.rec.Assignee)
 	}
 	e.note(into, EntryMerged, by, "Merged with %s: %s", strings.Join(ids, ", "), why)

@@ -340,6 +340,12 @@ func (e *Engine) link(c *Command) (*incident, error) {
 			inc = in
 		}
 	}
+	id, ci, causes := confirmedBy(&l)
+	if causes {
+		if in, err := e.target(&Command{Incident: id}); err == nil && in.released {
+			return nil, fmt.Errorf("incident %s: %w", in.rec.ID, ErrForgotten) // what it looked like is to be learned
+		}
+	}
 	e.revision++
 	l.Revision = e.revision
 	e.out.Links = append(e.out.Links, l)
@@ -352,6 +358,11 @@ func (e *Engine) link(c *Command) (*incident, error) {
 				}
 				e.note(in, kind, c.By, "%s: %s %s %s", verb, l.From, l.Kind, l.To)
 			}
+		}
+	}
+	if causes {
+		if in, err := e.target(&Command{Incident: id}); err == nil {
+			e.confirm(in, ci, l.Removed)
 		}
 	}
 	return inc, nil

@@ -29,22 +29,52 @@ const (
 	hubFanOut = 256
 )
 
-// strengthOf is how strongly failure couples the ends of a relation. Relations
-// along which failure travels are strong both ways, because two alerts may be
-// seen in either order; lateral ones say only that something is near.
-func strengthOf(relationType string) float64 {
+// relation is what a type of relation says of how failure travels.
+type relation uint8
+
+const (
+	dependency relation = iota // one uses the other; types that nobody knows too
+	carrier                    // one thing at another level: a service and what runs it
+	part                       // a piece of a whole, or one of many of a kind
+	container                  // which fails its contents only when it fails whole
+	support                    // what something runs on, and may be moved away from
+	supply                     // what something is lost without: its power, its storage
+	lateral                    // says only that something is near
+	relations
+)
+
+func relationKind(relationType string) relation {
 	switch relationType {
-	case "served_by", "owns", "runs_in", "part_of", "realized_by", "instance_of":
-		return 0.95 // the same thing at another level
+	case "served_by", "owns", "runs_in", "realized_by":
+		return carrier
+	case "part_of", "instance_of":
+		return part
 	case "in_namespace", "member_of", "located_in", "contained_in", "belongs_to":
-		return 0.65 // a container fails its contents only when it fails whole
+		return container
+	case "runs_on", "hosted_on", "virtualized_by":
+		return support
+	case "powered_by", "stored_on":
+		return supply
 	case "connects_to", "connected_to", "link", "linked_to", "peer", "peers_with", "adjacent_to", "related_to":
-		return 0.45
-	case "powered_by", "runs_on", "hosted_on", "virtualized_by", "stored_on":
-		return 0.9
+		return lateral
 	default:
-		return 0.85
+		return dependency
 	}
+}
+
+// coupling holds for each kind of relation how strongly failure couples its
+// ends. Relations along which failure travels are strong both ways, because two
+// alerts may be seen in either order. up and down are how likely a failure is
+// seen one relation further: on what needs the CI that failed, so that the
+// cause is found up the relation, and on what that CI needs itself.
+var coupling = [relations]struct{ strength, up, down float64 }{
+	dependency: {0.85, 0.6, 0.25},
+	carrier:    {0.95, 0.9, 0.8},
+	part:       {0.95, 0.5, 0.25},
+	container:  {0.65, 0.5, 0.1},
+	support:    {0.9, 0.5, 0.2},
+	supply:     {0.9, 0.8, 0.1},
+	lateral:    {0.45, 0.4, 0.4},
 }
 
 // neighbour is a CI near another one.
@@ -60,18 +90,21 @@ type neighbour struct {
 // estate is a snapshot with what the engine computes from it and keeps.
 type estate struct {
 	*cmdb.Snapshot
-	rules     *rules
-	strengths []float64 // by relation type
-	near      map[int32][]neighbour
-	explains  map[int32][]share
-	blasts    map[int32]cmdb.Impact
+	rules      *rules
+	kinds      []relation // by relation type
+	near       map[int32][]neighbour
+	blamed     map[int32]*culprits
+	workloads  map[int32][]int32
+	dependants map[int32][][]int32
+	blasts     map[int32]cmdb.Impact
 }
 
 // maxKept bounds each of the caches; a full one is emptied.
 const maxKept = 8192
 
 func newEstate(s *cmdb.Snapshot, r *rules) *estate {
-	return &estate{Snapshot: s, rules: r, near: map[int32][]neighbour{}, explains: map[int32][]share{}, blasts: map[int32]cmdb.Impact{}}
+	return &estate{Snapshot: s, rules: r, near: map[int32][]neighbour{}, blamed: map[int32]*culprits{},
+		workloads: map[int32][]int32{}, dependants: map[int32][][]int32{}, blasts: map[int32]cmdb.Impact{}}
 }
 
 func keep[V any](m map[int32]V, k int32, v V) V {
@@ -82,12 +115,14 @@ func keep[V any](m map[int32]V, k int32, v V) V {
 	return v
 }
 
-func (s *estate) strength(t cmdb.TypeID) float64 {
-	for int(t) >= len(s.strengths) {
-		s.strengths = append(s.strengths, strengthOf(s.TypeName(cmdb.TypeID(len(s.strengths)))))
+func (s *estate) kind(t cmdb.TypeID) relation {
+	for int(t) >= len(s.kinds) {
+		s.kinds = append(s.kinds, relationKind(s.TypeName(cmdb.TypeID(len(s.kinds)))))
 	}
-	return s.strengths[t]
+	return s.kinds[t]
 }
+
+func (s *estate) strength(t cmdb.TypeID) float64 { return coupling[s.kind(t)].strength }
 
 // broken says that a rule lets no path lead along a type of relation.
 func (s *estate) broken(t cmdb.TypeID) bool {
@@ -197,77 +232,6 @@ func (s *estate) path(near []neighbour, at int32) []string {
 		p[near[at].hops] = s.At(near[at].ci).ID
 	}
 	return p
-}
-
-// share is how well the failure of a CI explains an alert, in thousandths of a
-// natural logarithm: ln(P + 0.001) − ln(0.001), with P the probability that
-// the failure makes the alert. An alert that is not explained adds nothing, so
-// that the sum over alerts compares causes.
-type share struct {
-	ci     int32
-	points int64
-	hops   int32
-}
-
-// The hidden-cause model: the probability that the failure of a CI is seen on
-// a CI that needs it, for each hop, and on one that it needs itself.
-const (
-	passUp      = 0.6
-	passLateral = 0.3
-	passDown    = 0.15
-	maxExplain  = 64
-	explainHops = 4
-)
-
-func pointsOf(p float64) int64 {
-	return int64(math.Round(1000 * (math.Log(p+0.001) - math.Log(0.001))))
-}
-
-// fullShare is the points of a CI for an alert of its own.
-var fullShare = pointsOf(1)
-
-// explaining lists the CIs whose failure would explain an alert on a CI.
-func (s *estate) explaining(ci int32) []share {
-	if sh, ok := s.explains[ci]; ok {
-		return sh
-	}
-	type node struct {
-		ci   int32
-		hops int32
-		p    float64
-	}
-	out := []share{{ci: ci, points: fullShare}}
-	seen := map[int32]bool{ci: true}
-	queue := []node{{ci, 0, 1}}
-	for len(queue) > 0 && len(out) < maxExplain {
-		n := queue[0]
-		queue = queue[1:]
-		if n.hops == explainHops {
-			continue
-		}
-		for _, edge := range s.Needs(n.ci) {
-			if seen[edge.CI] || len(out) == maxExplain {
-				continue
-			}
-			seen[edge.CI] = true
-			pass := passUp
-			if s.strength(edge.Type) < 0.5 {
-				pass = passLateral
-			}
-			next := node{edge.CI, n.hops + 1, n.p * pass}
-			out = append(out, share{next.ci, pointsOf(next.p), next.hops})
-			queue = append(queue, next)
-		}
-	}
-	if down := s.NeededBy(ci); len(down) <= maxExplain {
-		for _, edge := range down {
-			if !seen[edge.CI] {
-				seen[edge.CI] = true
-				out = append(out, share{edge.CI, pointsOf(passDown), 1})
-			}
-		}
-	}
-	return keep(s.explains, ci, out)
 }
 
 // maxBlast bounds the search for what a cause takes down.

@@ -14,7 +14,9 @@ func (e *Engine) take(ev *ingest.Event) {
 	switch ev.Kind {
 	case ingest.KindChange:
 		e.store(ev)
-		e.rememberChange(ev)
+		if ci := e.rememberChange(ev); ci != unbound {
+			e.countForRate(ci)
+		}
 	case ingest.KindAcknowledge:
 		e.store(ev)
 		if a := e.alerts[ev.Fingerprint]; a != nil && a.incident != nil && a.incident.rec.Status == Open {
@@ -224,11 +226,12 @@ func (e *Engine) sight(a *alert) {
 	}
 }
 
-// rememberChange keeps a change for as long as it can explain anything.
-func (e *Engine) rememberChange(ev *ingest.Event) {
+// rememberChange keeps a change for as long as it can explain anything. It
+// returns the CI that was changed.
+func (e *Engine) rememberChange(ev *ingest.Event) int32 {
 	b := e.binder.Bind(ev.Labels.Get)
 	if b.Index == unbound {
-		return
+		return unbound
 	}
 	ch := &change{seq: ev.Seq, startsAt: micros(ev.StartsAt), received: micros(ev.ReceivedAt), ci: b.Index, text: clip(ev.Summary(), 200)}
 	if ch.text == "" {
@@ -236,4 +239,5 @@ func (e *Engine) rememberChange(ev *ingest.Event) {
 	}
 	e.changes[b.Index] = append(e.changes[b.Index], ch)
 	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(b.Index)})
+	return b.Index
 }

@@ -1,0 +1,154 @@
+package correlate
+
+import "slices"
+
+// position says where a culprit is, seen from an alert.
+type position uint8
+
+const (
+	here       position = iota // the CI itself, or another level of its workload
+	upstream                   // what it needs
+	downstream                 // what needs it
+	elsewhere                  // no culprit of the alert at all
+	positions
+)
+
+// culprit is a CI whose failure may be what is seen on another one, one of many.
+type culprit struct {
+	ci    int32
+	where position
+	p     float64 // how likely its failure is seen there
+}
+
+// culprits are those of one CI, the likeliest first, itself among them.
+type culprits struct {
+	list []culprit
+	// upstream is the sum of p over what the CI needs: what has much upstream
+	// has many reasons to alert.
+	upstream float64
+}
+
+const (
+	// maxCulprits bounds how many CIs an alert may speak against.
+	maxCulprits = 64
+	// leastSeen is the least probability that makes a culprit.
+	leastSeen = 0.02
+	// downHops is how far down what needs the CI is looked at: a failure is
+	// seen there too, but hardly ever begins far below.
+	downHops = 4
+)
+
+// trail is a culprit in the making.
+type trail struct {
+	culprit
+	hops int32
+}
+
+// culprits finds the CIs whose failure would be seen on one: up along what it
+// needs, or down along what needs it, but never down again after up, where
+// failure does not travel. Workloads are one thing, so that going from a pod to
+// its service is no step. This is Dijkstra's algorithm with a product in place
+// of a sum. Neighbours of hubs are not looked at: one of so many explains nothing.
+func (s *estate) culprits(ci int32) *culprits {
+	if found, ok := s.blamed[ci]; ok {
+		return found
+	}
+	type state struct {
+		ci    int32
+		where position
+	}
+	settled, listed := make(map[state]bool, 2*maxCulprits), make(map[int32]bool, maxCulprits)
+	found := &culprits{}
+	frontier := surest{{culprit{ci, here, 1}, 0}}
+	for len(frontier) > 0 && len(found.list) < maxCulprits {
+		t := frontier.pop()
+		if settled[state{t.ci, t.where}] {
+			continue
+		}
+		settled[state{t.ci, t.where}] = true
+		if !listed[t.ci] {
+			listed[t.ci] = true
+			found.list = append(found.list, t.culprit)
+			if t.where == upstream {
+				found.upstream += t.p
+			}
+		}
+		offer := func(ci int32, p float64, where position, hops int32) {
+			if p >= leastSeen && !settled[state{ci, where}] {
+				frontier.push(trail{culprit{ci, where, p}, hops})
+			}
+		}
+		if up := s.Needs(t.ci); len(up) <= hubFanOut {
+			for _, edge := range up {
+				if k := s.kind(edge.Type); k == carrier {
+					offer(edge.CI, t.p*coupling[k].up, t.where, t.hops)
+				} else if t.where != downstream {
+					offer(edge.CI, t.p*coupling[k].up, upstream, t.hops+1)
+				}
+			}
+		}
+		if down := s.NeededBy(t.ci); len(down) <= hubFanOut {
+			for _, edge := range down {
+				if k := s.kind(edge.Type); k == carrier {
+					offer(edge.CI, t.p*coupling[k].down, t.where, t.hops)
+				} else if t.where == here || t.where == downstream && t.hops < downHops {
+					offer(edge.CI, t.p*coupling[k].down, downstream, t.hops+1)
+				}
+			}
+		}
+	}
+	found.list = slices.Clip(found.list)
+	return keep(s.blamed, ci, found)
+}
+
+// surest is a heap of trails, the likeliest first. It is written out because
+// one of any values would allocate each of them.
+type surest []trail
+
+func (h *surest) push(t trail) {
+	*h = append(*h, t)
+	s := *h
+	for i := len(s) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !s[i].before(&s[up]) {
+			return
+		}
+		s[i], s[up] = s[up], s[i]
+		i = up
+	}
+}
+
+func (h *surest) pop() trail {
+	s := *h
+	top, last := s[0], len(s)-1
+	s[0] = s[last]
+	s = s[:last]
+	*h = s
+	for i := 0; ; {
+		least := i
+		for _, down := range [2]int{2*i + 1, 2*i + 2} {
+			if down < last && s[down].before(&s[least]) {
+				least = down
+			}
+		}
+		if least == i {
+			return top
+		}
+		s[i], s[least] = s[least], s[i]
+		i = least
+	}
+}
+
+// before orders fully, so that equally likely culprits are found in one order.
+func (t *trail) before(o *trail) bool {
+	switch {
+	case t.p != o.p:
+		return t.p > o.p
+	case t.hops != o.hops:
+		return t.hops < o.hops
+	case t.ci != o.ci:
+		return t.ci < o.ci
+	default:
+		return t.where < o.where
+	}
+}

@@ -1,0 +1,67 @@
+package correlate
+
+import (
+	"slices"
+
+	"tocsin/cmdb"
+)
+
+const (
+	// maxWorkload bounds how many CIs are taken for one workload; a CI of a
+	// larger one stands for itself.
+	maxWorkload = 256
+	// maxDependants bounds how many workloads are looked at that need a CI.
+	maxDependants = 256
+)
+
+// workload lists the CIs that are one thing at several levels, such as a
+// service, its deployment and its pods, in the order of their indexes. The
+// first stands for all.
+func (s *estate) workload(ci int32) []int32 {
+	if w, ok := s.workloads[ci]; ok {
+		return w
+	}
+	w := []int32{ci}
+	for i := 0; i < len(w) && len(w) <= maxWorkload; i++ {
+		for _, edges := range [2][]cmdb.Edge{s.Needs(w[i]), s.NeededBy(w[i])} {
+			for _, edge := range edges {
+				if s.kind(edge.Type) == carrier && len(w) <= maxWorkload && !slices.Contains(w, edge.CI) {
+					w = append(w, edge.CI)
+				}
+			}
+		}
+	}
+	if len(w) > maxWorkload {
+		w = []int32{ci}
+	}
+	slices.Sort(w)
+	return keep(s.workloads, ci, w)
+}
+
+// neededBy lists the workloads that need a CI, or the workload that it carries,
+// directly.
+func (s *estate) neededBy(ci int32) [][]int32 {
+	if d, ok := s.dependants[ci]; ok {
+		return d
+	}
+	var found [][]int32
+	own := s.workload(ci)
+	seen := map[int32]bool{own[0]: true}
+	carries := []int32{ci}
+	for i := 0; i < len(carries); i++ {
+		for _, edge := range s.NeededBy(carries[i]) {
+			switch {
+			case s.kind(edge.Type) == carrier:
+				if len(carries) <= maxWorkload && !slices.Contains(carries, edge.CI) {
+					carries = append(carries, edge.CI)
+				}
+			case len(found) < maxDependants:
+				if w := s.workload(edge.CI); !seen[w[0]] {
+					seen[w[0]] = true
+					found = append(found, w)
+				}
+			}
+		}
+	}
+	return keep(s.dependants, ci, found)
+}
