@@ -31,6 +31,7 @@ type replayOptions struct {
 	grouping        string
 
 	baseline, baselineConfig string
+	dryRun                   string
 	out                      string
 	score                    scoreOptions
 
@@ -55,7 +56,8 @@ func newReplayCommand() *cobra.Command {
 			"--kafka and --topic read a topic whose values are events of ours, to the end that\n" +
 			"it has now.\n\n" +
 			"--baseline compares with the predictions of another run, --baseline-config with a\n" +
-			"replay of the same by another configuration. --out writes predicted.jsonl,\n" +
+			"replay of the same by another configuration, --dry-run with one without a rule of\n" +
+			"the configuration, which shows what the rule does. --out writes predicted.jsonl,\n" +
 			"causes.jsonl, changes.jsonl and problems.jsonl, as tocsin score reads them;\n" +
 			"--truth and --incidents score at once. --fail-if takes conditions such as\n" +
 			"'f1<0.9' or 'lost>0,paged>20', with the names that are printed.",
@@ -82,6 +84,7 @@ func newReplayCommand() *cobra.Command {
 	f.BoolVar(&o.withoutCommands, "without-commands", false, "leave out what operators did")
 	f.StringVar(&o.grouping, "grouping", "", "file that says which alert is in which incident, as predicted.jsonl; the engine then finds only causes and problems")
 	f.StringVar(&o.baseline, "baseline", "", "predicted.jsonl of another run to compare with")
+	f.StringVar(&o.dryRun, "dry-run", "", "name of a rule of --config: compare a replay with the rule with one without it")
 	f.StringVar(&o.baselineConfig, "baseline-config", "", "configuration of another replay to compare with")
 	f.StringVar(&o.out, "out", "", "folder to write predicted.jsonl, causes.jsonl, changes.jsonl and problems.jsonl to")
 	f.StringVar(&o.score.truth, "truth", "", "which alert belongs to which incident, to score the replay")
@@ -141,11 +144,12 @@ func (o *replayOptions) check() (quality.Gate, error) {
 	need("cmdb-now", o.cmdbNow, "store", o.store)
 	need("incidents", o.score.incidents != "", "truth", o.score.truth)
 	need("change-truth", o.score.changeTruth != "", "truth", o.score.truth)
-	if o.baseline != "" && o.baselineConfig != "" {
-		bad("--baseline and --baseline-config: give one of them")
+	if compared := given("baseline", o.baseline, "baseline-config", o.baselineConfig, "dry-run", o.dryRun); len(compared) > 1 {
+		bad("%s: give one of them", strings.Join(compared, " and "))
 	}
-	if o.baselineConfig != "" && o.events == "-" {
-		bad("--baseline-config reads the events twice, which standard input cannot; give a file")
+	need("dry-run", o.dryRun != "", "config", o.config)
+	if twice := given("baseline-config", o.baselineConfig, "dry-run", o.dryRun); len(twice) > 0 && o.events == "-" {
+		bad("%s reads the events twice, which standard input cannot; give a file", twice[0])
 	}
 	if o.cmdbNow && len(o.cmdb) > 0 {
 		bad("--cmdb and --cmdb-now: give one of them")
@@ -184,10 +188,20 @@ func (o *replayOptions) check() (quality.Gate, error) {
 	return gate, errors.Join(errs...)
 }
 
+// given lists the flags among pairs of names and values that have a value.
+func given(pairs ...string) (flags []string) {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			flags = append(flags, "--"+pairs[i])
+		}
+	}
+	return flags
+}
+
 // figureNames are the names that --fail-if may use.
 func (o *replayOptions) figureNames() []string {
 	full := replayReport{}
-	if o.store != "" || o.baseline != "" || o.baselineConfig != "" {
+	if o.store != "" || o.baseline != "" || o.baselineConfig != "" || o.dryRun != "" {
 		full.Difference = &replay.Difference{PagedUnknown: o.baseline != ""}
 	}
 	if o.store != "" {

@@ -116,6 +116,13 @@ func (j *replayJob) setUp(stderr io.Writer) error {
 			errs = append(errs, fmt.Errorf("--without: %w", err))
 		}
 	}
+	if j.dryRun != "" && j.options.Config.Threshold != 0 {
+		opt, err := withoutRule(j.options, j.dryRun)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		j.baselineOptions = &opt
+	}
 	if j.baselineConfig != "" {
 		opt, err := options(j.baselineConfig)
 		if err != nil {
@@ -124,6 +131,23 @@ func (j *replayJob) setUp(stderr io.Writer) error {
 		j.baselineOptions = &opt
 	}
 	return errors.Join(errs...)
+}
+
+// withoutRule are options without one of their rules.
+func withoutRule(opt replay.Options, name string) (replay.Options, error) {
+	var names []string
+	rules := opt.Config.Rules
+	opt.Config.Rules = nil
+	for i := range rules {
+		names = append(names, rules[i].Name)
+		if rules[i].Name != name {
+			opt.Config.Rules = append(opt.Config.Rules, rules[i])
+		}
+	}
+	if len(opt.Config.Rules) == len(rules) {
+		return opt, usageError{fmt.Errorf("--dry-run %q: the configuration has no such rule; it has %q", name, names)}
+	}
+	return opt, nil
 }
 
 func (j *replayJob) run(cmd *cobra.Command) (*replayReport, error) {
