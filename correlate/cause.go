@@ -146,7 +146,7 @@ const explainedFrom = 0.25
 // liftTold is from which factor on it is worth telling where a name comes from.
 const liftTold = 1.5
 
-var fromWhere = [positions]string{
+var fromWhere = [allPositions]string{
 	here: " is mostly seen on what failed itself", upstream: " mostly comes from what a CI needs",
 	downstream: " mostly comes from what needs the CI",
 }

@@ -94,6 +94,10 @@ func TestCauseExplainsWhatAlerts(t *testing.T) {
 		many = append(many, fmt.Sprintf("other%d needs popular", i))
 	}
 	f("quiet", append(many, "a needs popular", "b needs popular"), "Errors a", "Errors b")
+	// Neighbours across links are near, but need nothing: their silence says nothing.
+	f("access", []string{"access connects_to core", "ap1 connects_to access", "ap2 connects_to access", "ap3 connects_to access"}, "LinkDown access")
+	f("access", []string{"access connects_to core", "ap1 connects_to access", "ap2 connects_to access", "ap3 connects_to access"},
+		"LinkDown access", "LinkDown core", "NeighbourLost access")
 	// From a pod the way leads to what its service needs.
 	f("db", []string{"web served_by web-pod", "api served_by api-pod", "web needs db", "api needs db"}, "Slow web-pod", "Errors web", "Errors api", "Slow api-pod")
 }

@@ -11,6 +11,11 @@ const (
 	downstream                 // what needs it
 	elsewhere                  // no culprit of the alert at all
 	positions
+	// Across lateral relations, along or against the way they are stored. That
+	// way means little, so nothing is learned of it.
+	besideAlong   = positions
+	besideAgainst = positions + 1
+	allPositions  = positions + 2
 )
 
 // culprit is a CI whose failure may be what is seen on another one, one of many.
@@ -46,9 +51,10 @@ type trail struct {
 
 // culprits finds the CIs whose failure would be seen on one: up along what it
 // needs, or down along what needs it, but never down again after up, where
-// failure does not travel. Workloads are one thing, so that going from a pod to
-// its service is no step. This is Dijkstra's algorithm with a product in place
-// of a sum. Neighbours of hubs are not looked at: one of so many explains nothing.
+// failure does not travel. Lateral relations lead on the way they were entered. Workloads are
+// one thing, so that going from a pod to its service is no step. This is
+// Dijkstra's algorithm with a product in place of a sum. Neighbours of hubs are
+// not looked at: one of so many explains nothing.
 func (s *estate) culprits(ci int32) *culprits {
 	if found, ok := s.blamed[ci]; ok {
 		return found
@@ -80,18 +86,26 @@ func (s *estate) culprits(ci int32) *culprits {
 		}
 		if up := s.Needs(t.ci); len(up) <= hubFanOut {
 			for _, edge := range up {
-				if k := s.kind(edge.Type); k == carrier {
+				switch k := s.kind(edge.Type); {
+				case k == carrier:
 					offer(edge.CI, t.p*coupling[k].up, t.where, t.hops)
-				} else if t.where != downstream {
+				case t.where == downstream || t.where == besideAgainst:
+				case k == lateral && t.where != upstream:
+					offer(edge.CI, t.p*coupling[k].up, besideAlong, t.hops+1)
+				default:
 					offer(edge.CI, t.p*coupling[k].up, upstream, t.hops+1)
 				}
 			}
 		}
 		if down := s.NeededBy(t.ci); len(down) <= hubFanOut {
 			for _, edge := range down {
-				if k := s.kind(edge.Type); k == carrier {
+				switch k := s.kind(edge.Type); {
+				case k == carrier:
 					offer(edge.CI, t.p*coupling[k].down, t.where, t.hops)
-				} else if t.where == here || t.where == downstream && t.hops < downHops {
+				case t.where == upstream || t.where == besideAlong || t.hops >= downHops:
+				case k == lateral && t.where != downstream:
+					offer(edge.CI, t.p*coupling[k].down, besideAgainst, t.hops+1)
+				default:
 					offer(edge.CI, t.p*coupling[k].down, downstream, t.hops+1)
 				}
 			}

@@ -59,8 +59,8 @@ func (e *Engine) background(ci int32, name uint32) float64 {
 
 // lifts says by what factor a name comes more, or less, often than others from
 // each side.
-func (e *Engine) lifts(name uint32) [positions]float64 {
-	lifts := [positions]float64{1, 1, 1, 1}
+func (e *Engine) lifts(name uint32) [allPositions]float64 {
+	lifts := [allPositions]float64{1, 1, 1, 1, 1, 1}
 	s := e.symptoms[name]
 	if s == nil {
 		return lifts
@@ -70,7 +70,7 @@ func (e *Engine) lifts(name uint32) [positions]float64 {
 		all += float64(w) / 1000
 		own += float64(s.Where[pos]) / 1000
 	}
-	for pos := range lifts {
+	for pos := range positions {
 		base := (float64(e.where[pos])/1000 + 2) / (all + 2*float64(positions))
 		lifts[pos] = min((float64(s.Where[pos])/1000+wherePrior*base)/(own+wherePrior)/base, liftMost)
 	}

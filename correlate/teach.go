@@ -51,8 +51,10 @@ func (e *Engine) teach(inc *incident) {
 		var where [positions]int64
 		rest := int64(1000)
 		for _, x := range e.estate.culprits(p.ci).list {
-			where[x.where] += weights[x.ci]
-			rest -= weights[x.ci]
+			if x.where < positions {
+				where[x.where] += weights[x.ci]
+				rest -= weights[x.ci]
+			}
 		}
 		where[elsewhere] = max(rest, 0)
 		e.cameFrom(symptom, where)

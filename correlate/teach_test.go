@@ -15,7 +15,7 @@ func TestTeachNames(t *testing.T) {
 	errors := short(hash("Errors"))
 	front, _ := estate.Index("front")
 	cold := b.e.background(front, errors)
-	if l := b.e.lifts(errors); l != [positions]float64{1, 1, 1, 1} {
+	if l := b.e.lifts(errors); l != [allPositions]float64{1, 1, 1, 1, 1, 1} {
 		t.Errorf("a name that nothing is known of has lifts %v", l)
 	}
 	for i := range 12 {
@@ -252,7 +252,8 @@ func TestWorkloads(t *testing.T) {
 // A CI's failure is seen on what needs it, and less so on what it needs; never
 // down and up again.
 func TestCulprits(t *testing.T) {
-	b := newBench(t, estateOf(t, "front needs api", "api needs db", "other needs db", "api served_by pod", "pod runs_on node"))
+	b := newBench(t, estateOf(t, "front needs api", "api needs db", "other needs db", "api served_by pod", "pod runs_on node",
+		"node connects_to switch", "peer connects_to switch", "peer needs clock"))
 	b.tick()
 	f := func(ci string, want map[string]position) {
 		t.Helper()
@@ -280,8 +281,10 @@ func TestCulprits(t *testing.T) {
 			t.Errorf("the culprits of %s are %v, want %v", ci, got, want)
 		}
 	}
-	f("front", map[string]position{"front": here, "api": upstream, "db": upstream, "pod": upstream, "node": upstream})
-	f("pod", map[string]position{"pod": here, "api": here, "db": upstream, "node": upstream, "front": downstream})
+	f("front", map[string]position{"front": here, "api": upstream, "db": upstream, "pod": upstream, "node": upstream, "switch": upstream})
+	f("pod", map[string]position{"pod": here, "api": here, "db": upstream, "node": upstream, "front": downstream, "switch": upstream})
+	f("switch", map[string]position{"switch": here, "node": besideAgainst, "peer": besideAgainst, "pod": downstream, "api": downstream})
+	f("peer", map[string]position{"peer": here, "clock": upstream, "switch": besideAlong})
 	f("db", map[string]position{"db": here, "api": downstream, "other": downstream, "pod": downstream, "front": downstream})
 	f("other", map[string]position{"other": here, "db": upstream})
 }

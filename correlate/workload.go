@@ -50,8 +50,9 @@ func (s *estate) neededBy(ci int32) [][]int32 {
 	carries := []int32{ci}
 	for i := 0; i < len(carries); i++ {
 		for _, edge := range s.NeededBy(carries[i]) {
-			switch {
-			case s.kind(edge.Type) == carrier:
+			switch k := s.kind(edge.Type); {
+			case k == lateral: // is near, and needs nothing
+			case k == carrier:
 				if len(carries) <= maxWorkload && !slices.Contains(carries, edge.CI) {
 					carries = append(carries, edge.CI)
 				}
