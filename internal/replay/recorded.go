@@ -91,11 +91,16 @@ func (s *Recorded) Read(ctx context.Context, yield func(Input) bool) error {
 // events tells what was received.
 func (s *Recorded) events(ctx context.Context) iter.Seq2[Input, error] {
 	return func(yield func(Input, error) bool) {
+		last := s.From
 		for ev, err := range s.Recording.Events(ctx, s.From, s.To) {
 			in := Input{At: ev.ReceivedAt}
 			switch {
 			case err != nil:
 			case ev.Kind == ingest.KindOutage:
+				// What was due until the server went away had been seen to.
+				if ev.StartsAt.After(last) && !yield(Input{At: ev.StartsAt}, nil) {
+					return
+				}
 				in.Outage = ev.StartsAt
 			case ev.Kind == ingest.KindCommand:
 				in.Command, err = commandOf(&ev)
@@ -113,6 +118,7 @@ func (s *Recorded) events(ctx context.Context) iter.Seq2[Input, error] {
 			if !yield(in, err) || err != nil {
 				return
 			}
+			last = in.At
 		}
 	}
 }
@@ -135,15 +141,24 @@ func (s *Recorded) begun(ctx context.Context) iter.Seq2[Input, error] {
 }
 
 // expired has alerts end by the silence of their sources: by a re-send, just
-// before, that says for how long it holds.
+// before, that says for how long it holds. The time itself is told too, lest the
+// next thing that is, such as an outage, comes before the end.
 func (s *Recorded) expired(ctx context.Context) iter.Seq2[Input, error] {
 	return func(yield func(Input, error) bool) {
+		var at time.Time
 		for a, err := range s.Recording.Expired(ctx, s.From, s.To) {
-			ev := eventOf(&a)
-			ev.EndsAt = a.DecidedAt
-			if !yield(Input{At: a.DecidedAt.Add(-time.Microsecond), Event: ev, Expiry: true}, err) {
+			if !at.IsZero() && !a.DecidedAt.Equal(at) && !yield(Input{At: at}, nil) {
 				return
 			}
+			at = a.DecidedAt
+			ev := eventOf(&a)
+			ev.EndsAt = at
+			if !yield(Input{At: at.Add(-time.Microsecond), Event: ev, Expiry: true}, err) {
+				return
+			}
+		}
+		if !at.IsZero() {
+			yield(Input{At: at}, nil)
 		}
 	}
 }
