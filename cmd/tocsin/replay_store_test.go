@@ -137,7 +137,7 @@ func (n *night) live() {
 	worse := fires("Slow", "shop", start.Add(20*time.Second))
 	worse.Annotations = ingest.LabelsOf("summary", "shop does not answer at all")
 	n.send(worse)
-	n.do(correlate.Command{Kind: correlate.CmdAcknowledge, Incident: n.on("db").ID})
+	fault := n.do(correlate.Command{Kind: correlate.CmdAcknowledge, Incident: n.on("db").ID})
 	time.Sleep(time.Minute)
 	n.send(resolved("Down", "db", start))
 	// The watchdog and the shop are silent from here on.
@@ -169,6 +169,8 @@ func (n *night) live() {
 	n.send(fires("Down", "mx", time.Now().Add(-30*time.Minute)), fires("Down", "db", time.Now()))
 	time.Sleep(2 * time.Hour)
 	n.send(fires("Down", "cart", time.Now()))
+	// The engine has forgotten it by now, and is told again.
+	n.do(correlate.Command{Kind: correlate.CmdReopen, Incident: fault.ID, Comment: "not over"})
 }
 
 // TestReplayIsLive is the promise that a replay with the same configuration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,47 @@ func (r *tape) Attachments(context.Context, time.Time, time.Time) iter.Seq2[corr
 func (r *tape) Incidents(context.Context, time.Time, time.Time) iter.Seq2[correlate.Incident, error] {
 	return each(r.incidents)
 }
+func (r *tape) Incident(_ context.Context, id string, before time.Time) (st correlate.State, err error) {
+	for _, inc := range r.incidents {
+		if inc.ID == id && inc.At.Before(before) {
+			st.Incidents = []correlate.Incident{inc}
+		}
+	}
+	if st.Incidents == nil {
+		return st, correlate.ErrNotFound
+	}
+	newest := map[ingest.Fingerprint]correlate.Attachment{}
+	for _, a := range r.attachments {
+		if a.Incident == id && a.At.Before(before) {
+			newest[a.Fingerprint] = a
+		}
+	}
+	for fp, at := range newest {
+		if at.Detached {
+			continue
+		}
+		st.Attachments = append(st.Attachments, at)
+		var alert ingest.Alert
+		for _, a := range r.alerts {
+			if a.Fingerprint == fp && a.At.Before(before) {
+				alert = a
+			}
+		}
+		st.Alerts = append(st.Alerts, r.described(alert))
+	}
+	slices.SortFunc(st.Attachments, func(a, b correlate.Attachment) int { return int(a.Revision - b.Revision) })
+	return st, nil
+}
+
+// described is an alert with what its event says.
+func (r *tape) described(a ingest.Alert) ingest.Alert {
+	n, ok := slices.BinarySearchFunc(r.events, a.EventSeq, func(e ingest.Event, seq int64) int { return int(e.Seq - seq) })
+	if ok {
+		a.Labels, a.Annotations = r.events[n].Labels, r.events[n].Annotations
+	}
+	return a
+}
+
 func (r *tape) Estate(context.Context, time.Time) (cmdb.Change, error) { return r.estate, nil }
 
 // record drives an engine and keeps on tape what a store would.
@@ -61,6 +103,8 @@ type record struct {
 	engine *correlate.Engine
 	tape   *tape
 	now    time.Time
+	// recalled is how often a command was about something forgotten.
+	recalled int
 }
 
 func newRecord(t *testing.T) *record {
@@ -76,7 +120,7 @@ func newRecord(t *testing.T) *record {
 		t.Fatal(err)
 	}
 	e.ObserveEstate(s)
-	return &record{t, e, &tape{estate: cmdb.Change{CIs: cis}}, now}
+	return &record{t: t, engine: e, tape: &tape{estate: cmdb.Change{CIs: cis}}, now: now}
 }
 
 func (r *record) tick() *correlate.Output {

@@ -29,6 +29,9 @@ type Recording interface {
 	Episodes(ctx context.Context, from, to time.Time) iter.Seq2[ingest.Alert, error]
 	Attachments(ctx context.Context, from, to time.Time) iter.Seq2[correlate.Attachment, error]
 	Incidents(ctx context.Context, from, to time.Time) iter.Seq2[correlate.Incident, error]
+	// Incident is an incident as it was just before a time, with its
+	// attachments and alerts, or [correlate.ErrNotFound].
+	Incident(ctx context.Context, id string, before time.Time) (correlate.State, error)
 	// Estate are all revisions of CIs and relations before a time.
 	Estate(ctx context.Context, to time.Time) (cmdb.Change, error)
 }

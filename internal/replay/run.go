@@ -86,7 +86,11 @@ func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{opt: &opt, engine: engine, current: map[ingest.Fingerprint]time.Time{}, res: &Result{Outcome: NewOutcome()}, changeIDs: map[string]string{}}
+	r := &runner{
+		ctx: ctx, opt: &opt, engine: engine, res: &Result{Outcome: NewOutcome()},
+		current: map[ingest.Fingerprint]time.Time{}, changeIDs: map[string]string{}, commands: map[string]*correlate.Command{},
+	}
+	r.source, _ = src.(Recaller)
 	r.res.Outcome.Since = opt.Since
 	if err := r.setEstate(opt.Estate); err != nil {
 		return nil, err
@@ -107,12 +111,17 @@ func Run(ctx context.Context, src Source, opt Options) (*Result, error) {
 		for i := range batch {
 			r.take(&batch[i])
 		}
+		if r.err != nil {
+			stop()
+		}
 		if opt.Progress != nil {
 			opt.Progress(Progress{Events: r.res.Input.Events, At: r.now})
 		}
 	}
 	r.tick()
-	if err := <-failed; err != nil {
+	if err := <-failed; r.err != nil {
+		return nil, r.err
+	} else if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -148,16 +157,20 @@ func readInto(ctx context.Context, src Source, to chan<- []Input) error {
 
 // runner is a replay under way.
 type runner struct {
+	ctx    context.Context // of the one call of Run
+	source Recaller        // nil when the source is none
+	err    error           // what ends the replay
 	opt    *Options
 	engine *correlate.Engine
 	res    *Result
 	binder *cmdb.Binder
 	now    time.Time
 	// What waits for the tick.
-	waiting int
-	named   []named
-	changes []named
-	fixed   map[Episode]string
+	commands map[string]*correlate.Command
+	waiting  int
+	named    []named
+	changes  []named
+	fixed    map[Episode]string
 	// changeIDs are what the source calls changes, by what the engine does.
 	changeIDs map[string]string
 	// current are the newest episodes of alerts, by which a firing that began
@@ -211,6 +224,7 @@ func (r *runner) take(in *Input) {
 			return
 		}
 		c.Commands++
+		r.commands[in.Command.ID] = in.Command
 		r.engine.ObserveCommand(in.Command)
 	case in.Estate != nil:
 		if r.opt.KeepEstate {
@@ -257,11 +271,27 @@ func (r *runner) takeEvent(in *Input) {
 
 // tick has the engine decide on what happened until now.
 func (r *runner) tick() {
-	if r.waiting == 0 {
+	if r.waiting == 0 || r.err != nil {
 		return
 	}
 	r.waiting = 0
 	out := r.engine.Tick(r.now)
+	r.keep(out)
+	r.err = r.recall(out.Replies)
+	for _, n := range r.named {
+		r.res.rows = append(r.res.rows, row{n.id, r.folded(n.ev)})
+	}
+	for _, n := range r.changes {
+		r.changeIDs[strconv.FormatInt(n.ev.Seq, 10)] = n.id
+	}
+	clear(r.named)
+	clear(r.changes)
+	r.named, r.changes = r.named[:0], r.changes[:0]
+	clear(r.commands)
+}
+
+// keep notes what the engine decided.
+func (r *runner) keep(out *correlate.Output) {
 	o, c := r.res.Outcome, &r.res.Input
 	for i := range out.Alerts {
 		a := &out.Alerts[i]
@@ -284,20 +314,6 @@ func (r *runner) tick() {
 	for i := range out.Incidents {
 		o.AddIncident(&out.Incidents[i])
 	}
-	for i := range out.Replies {
-		if err := out.Replies[i].Err; err != nil {
-			c.refused(err)
-		}
-	}
-	for _, n := range r.named {
-		r.res.rows = append(r.res.rows, row{n.id, r.folded(n.ev)})
-	}
-	for _, n := range r.changes {
-		r.changeIDs[strconv.FormatInt(n.ev.Seq, 10)] = n.id
-	}
-	clear(r.named)
-	clear(r.changes)
-	r.named, r.changes = r.named[:0], r.changes[:0]
 }
 
 // settle lets time pass after the end. Sources fall silent then, which tells

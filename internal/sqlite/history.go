@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tocsin/cmdb"
@@ -83,11 +85,12 @@ func openHistory(ctx context.Context, path string) (_ *History, err error) {
 	if err := s.readDB.QueryRowContext(ctx, `SELECT at FROM state`).Scan(&at); err != nil {
 		return nil, err
 	}
+	s.queries = newQueries(s.readDB)
 	return &History{s: s, end: timeOf(at)}, nil
 }
 
 // Close closes it.
-func (h *History) Close() error { return h.s.readDB.Close() }
+func (h *History) Close() error { return errors.Join(h.s.queries.close(), h.s.readDB.Close()) }
 
 // End is the newest tick that is read; the zero time of an empty store.
 func (h *History) End() time.Time { return h.end }
@@ -198,6 +201,52 @@ func (h *History) Incidents(ctx context.Context, from, to time.Time) iter.Seq2[c
 			return inc, true, scanBody(rows, "incident", &inc, &n)
 		})
 	}
+}
+
+// Incident is an incident as it was just before a time, with its attachments,
+// without the detached, and their alerts; or [correlate.ErrNotFound].
+func (h *History) Incident(ctx context.Context, id string, before time.Time) (st correlate.State, err error) {
+	last := h.last(before)
+	inc, err := h.s.oneIncident(ctx, `SELECT body FROM incidents WHERE id = ? AND at <= ? ORDER BY revision DESC LIMIT 1`, []any{id, last},
+		fmt.Sprintf("incident %q", id))
+	if err != nil {
+		return st, err
+	}
+	st.Incidents = []correlate.Incident{inc}
+	newest := map[ingest.Fingerprint]correlate.Attachment{}
+	err = h.s.each(ctx, h.s.readDB, `SELECT body FROM attachments INDEXED BY attachments_incident WHERE incident = ? AND at <= ? ORDER BY revision`, []any{id, last},
+		func(rows *sql.Rows) (bool, error) {
+			var a correlate.Attachment
+			err := scanBody(rows, "attachment", &a)
+			newest[a.Fingerprint] = a
+			return true, err
+		})
+	if err != nil {
+		return st, fmt.Errorf("attachments of incident %q: %w", id, err)
+	}
+	var fps []ingest.Fingerprint
+	for fp, a := range newest {
+		if !a.Detached {
+			fps = append(fps, fp)
+			st.Attachments = append(st.Attachments, a)
+		}
+	}
+	slices.SortFunc(st.Attachments, func(a, b correlate.Attachment) int { return cmp.Compare(a.Revision, b.Revision) })
+	revisions, err := traced(ctx, h.s.readDB, traceAlert, fps...)
+	if err != nil {
+		return st, err
+	}
+	err = h.s.each(ctx, h.s.readDB, `SELECT `+alertColumns+` FROM json_each(?1) j CROSS JOIN alerts a ON a.revision = j.value `+alertJoins+
+		`WHERE a.at <= ?2 AND NOT EXISTS (SELECT 1 FROM superseded n JOIN alerts b ON b.revision = n.by WHERE n.revision = a.revision AND b.at <= ?2)
+		ORDER BY a.revision`, []any{revisions, last}, func(rows *sql.Rows) (bool, error) {
+		a, err := h.alert(rows)
+		st.Alerts = append(st.Alerts, a)
+		return true, err
+	})
+	if err != nil {
+		return st, fmt.Errorf("alerts of incident %q: %w", id, err)
+	}
+	return st, nil
 }
 
 // Estate are all revisions of all CIs and relations before a time, in no order

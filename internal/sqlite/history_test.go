@@ -99,6 +99,14 @@ func TestHistory(t *testing.T) {
 	if err != nil || len(c.CIs) != 2 || c.CIs[1].Revision != 2 {
 		t.Errorf("estate: %+v, %v", c, err)
 	}
+	st, err := h.Incident(ctx, "I", third)
+	if err != nil || len(st.Incidents) != 1 || st.Incidents[0].Revision != 2 || len(st.Attachments) != 2 || st.Attachments[1].Revision != 9 ||
+		len(st.Alerts) != 2 || st.Alerts[0].Revision != 6 || st.Alerts[0].Name() != "A0" {
+		t.Errorf("incident: %+v, %v", st, err)
+	}
+	if _, err := h.Incident(ctx, "I", begin); !errors.Is(err, correlate.ErrNotFound) {
+		t.Errorf("an incident before it was: %v", err)
+	}
 	if !h.End().Equal(third) {
 		t.Errorf("end: %s, want %s", h.End(), third)
 	}
