@@ -98,7 +98,7 @@ func (s *Snapshot) mustIndex(id string) (int32, error) {
 type walk struct {
 	s         *Snapshot
 	limit     Limit
-	seen      bitset
+	seen      visited
 	level     []int32
 	found     []hop
 	hops      int
@@ -112,7 +112,7 @@ type hop struct {
 }
 
 func newWalk(s *Snapshot, l Limit) *walk {
-	return &walk{s: s, limit: l.withDefaults(), seen: newBitset(s.Len())}
+	return &walk{s: s, limit: l.withDefaults(), seen: visited{of: s.Len()}}
 }
 
 // start adds a CI to the first level and says whether it was not there yet.
@@ -168,6 +168,44 @@ func (w *walk) reach(from int32, e Edge) {
 		w.seen.set(e.CI)
 		w.found = append(w.found, hop{e.CI, from, e.Type})
 	}
+}
+
+// visited is a set of CIs. Most walks see few: only one that sees many gets a
+// bit for each CI of the estate.
+type visited struct {
+	of   int
+	few  map[int32]struct{}
+	bits bitset
+}
+
+const visitedFew = 512
+
+func (v *visited) has(i int32) bool {
+	if v.bits != nil {
+		return v.bits.has(i)
+	}
+	_, ok := v.few[i]
+	return ok
+}
+
+func (v *visited) set(i int32) {
+	switch {
+	case v.bits != nil:
+		v.bits.set(i)
+		return
+	case len(v.few) < visitedFew && v.of > 64*visitedFew:
+		if v.few == nil {
+			v.few = map[int32]struct{}{}
+		}
+		v.few[i] = struct{}{}
+		return
+	}
+	v.bits = newBitset(v.of)
+	for j := range v.few {
+		v.bits.set(j)
+	}
+	v.few = nil
+	v.bits.set(i)
 }
 
 type bitset []uint64
