@@ -74,6 +74,7 @@ func newRootCommand() *cobra.Command {
 		newMapCommand(),
 		newScoreCommand(),
 		newReplayCommand(),
+		newLearnCommand(),
 		newBenchCommand(),
 		newSimulateCommand(),
 		newServeCommand(),

@@ -154,6 +154,24 @@ func (o *replayOptions) check() (quality.Gate, error) {
 	if o.cmdbNow && len(o.cmdb) > 0 {
 		bad("--cmdb and --cmdb-now: give one of them")
 	}
+	errs = append(errs, o.checkTimes()...)
+	if _, err := quality.ParseLevel(o.score.level); err != nil {
+		bad("--%w", err)
+	}
+	gate, err := quality.ParseGate(o.score.failIf...)
+	if err == nil {
+		err = gate.Known(o.figureNames())
+	}
+	if err != nil {
+		bad("--fail-if: %w", err)
+	}
+	return gate, errors.Join(errs...)
+}
+
+// checkTimes reads from and to, and finds the mistakes in what is replayed of
+// the past.
+func (o *replayOptions) checkTimes() (errs []error) {
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if o.resolveTimeout < 0 {
 		bad("--resolve-timeout %s: want 0, for ever, or more", o.resolveTimeout)
 	}
@@ -175,17 +193,7 @@ func (o *replayOptions) check() (quality.Gate, error) {
 	if !o.fromTime.IsZero() && !o.toTime.IsZero() && !o.fromTime.Before(o.toTime) {
 		bad("--from %s is not before --to %s", o.from, o.to)
 	}
-	if _, err := quality.ParseLevel(o.score.level); err != nil {
-		bad("--%w", err)
-	}
-	gate, err := quality.ParseGate(o.score.failIf...)
-	if err == nil {
-		err = gate.Known(o.figureNames())
-	}
-	if err != nil {
-		bad("--fail-if: %w", err)
-	}
-	return gate, errors.Join(errs...)
+	return errs
 }
 
 // given lists the flags among pairs of names and values that have a value.

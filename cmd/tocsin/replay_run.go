@@ -63,10 +63,7 @@ func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
 			errs = append(errs, err)
 		} else {
 			defer func() { _ = history.Close() }() // only read
-			j.recorded = &replay.Recorded{Recording: history, To: o.toTime}
-			if !o.fromTime.IsZero() {
-				j.recorded.From = o.fromTime.Add(-o.warmUp)
-			}
+			j.recorded = o.recording(history)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -77,6 +74,15 @@ func (o *replayOptions) run(cmd *cobra.Command) (*replayReport, error) {
 
 // replaySettle is how long the engine may look at what happened last.
 const replaySettle = 30 * time.Minute
+
+// recording is what is replayed of a store.
+func (o *replayOptions) recording(history *sqlite.History) *replay.Recorded {
+	r := &replay.Recorded{Recording: history, To: o.toTime}
+	if !o.fromTime.IsZero() {
+		r.From = o.fromTime.Add(-o.warmUp)
+	}
+	return r
+}
 
 // setUp reads configurations and estates.
 func (j *replayJob) setUp(stderr io.Writer) error {
@@ -349,11 +355,7 @@ func (j *replayJob) judge(ctx context.Context, rec *replay.Records) (*quality.Re
 // replayProgress shows a person how far a long replay is, and a file or a pipe
 // nothing.
 func replayProgress(w io.Writer, now func() time.Time) func(replay.Progress) {
-	file, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !onTerminal(w) {
 		return nil
 	}
 	start := now()
@@ -364,6 +366,16 @@ func replayProgress(w io.Writer, now func() time.Time) func(replay.Progress) {
 			return
 		}
 		shown = t
-		fmt.Fprintf(file, "\r\x1b[K%d events, %.0f a second, at %s", p.Events, float64(p.Events)/t.Sub(start).Seconds(), p.At.UTC().Format("2006-01-02 15:04:05"))
+		fmt.Fprintf(w, "\r\x1b[K%d events, %.0f a second, at %s", p.Events, float64(p.Events)/t.Sub(start).Seconds(), p.At.UTC().Format("2006-01-02 15:04:05"))
 	}
+}
+
+// onTerminal says whether a person reads along.
+func onTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -16,6 +16,11 @@ import (
 type Label struct {
 	Together bool
 	A, B     []Episode
+	// At, By and Edit are when it was said, by whom, and the ID of the command;
+	// a move says two things at once.
+	At   time.Time
+	By   string
+	Edit string
 }
 
 // Agreement says how far an outcome is what people said. The shares are means
@@ -81,7 +86,10 @@ func (o *Outcome) joined(l *Label) float64 {
 type labeller struct {
 	*Outcome
 	members map[int32][]int32 // every episode that was ever in an incident
-	labels  []Label
+	Feedback
+	// The command that is being looked at.
+	at  time.Time
+	cmd *correlate.Command
 }
 
 // moment is a record of a store, at its time.
@@ -94,6 +102,12 @@ type moment struct {
 
 // Labels are what people said from since on, without what they took back.
 func (s *Recorded) Labels(ctx context.Context, since time.Time) ([]Label, error) {
+	f, err := s.Feedback(ctx, since)
+	return f.Labels, err
+}
+
+// Feedback is all that people let know from since on.
+func (s *Recorded) Feedback(ctx context.Context, since time.Time) (Feedback, error) {
 	l := labeller{Outcome: NewOutcome(), members: map[int32][]int32{}}
 	// A command before what follows from it.
 	all := merge(func(m *moment) time.Time { return m.at }, s.commands(ctx),
@@ -102,7 +116,7 @@ func (s *Recorded) Labels(ctx context.Context, since time.Time) ([]Label, error)
 	for m, err := range all {
 		switch {
 		case err != nil:
-			return nil, err
+			return Feedback{}, err
 		case m.attachment != nil:
 			l.AddAttachment(m.attachment)
 			if i := l.numbers[m.attachment.Incident]; !m.attachment.Detached {
@@ -111,10 +125,12 @@ func (s *Recorded) Labels(ctx context.Context, since time.Time) ([]Label, error)
 		case m.incident != nil:
 			l.AddIncident(m.incident)
 		case !m.at.Before(since):
+			l.at, l.cmd = m.at, m.command
 			l.command(m.command)
+			l.look(m.command)
 		}
 	}
-	return l.labels, nil
+	return l.Feedback, nil
 }
 
 func moments[T any](seq iter.Seq2[T, error], of func(*T) moment) iter.Seq2[moment, error] {
@@ -211,10 +227,10 @@ func (l *labeller) say(together bool, a, b []Episode) {
 	meet := func(list []Episode, set map[Episode]bool) bool {
 		return slices.ContainsFunc(list, func(e Episode) bool { return set[e] })
 	}
-	l.labels = slices.DeleteFunc(l.labels, func(old Label) bool {
+	l.Labels = slices.DeleteFunc(l.Labels, func(old Label) bool {
 		return old.Together != together && (meet(old.A, inA) && meet(old.B, inB) || meet(old.A, inB) && meet(old.B, inA))
 	})
-	l.labels = append(l.labels, Label{together, a, b})
+	l.Labels = append(l.Labels, Label{together, a, b, l.at, l.cmd.By, l.cmd.ID})
 }
 
 func setOf(list []Episode) map[Episode]bool {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,17 @@ func (r *Result) eachAlert(f func(id string, episode int32)) {
 	}
 	for i := range r.Outcome.episodes {
 		f(r.Outcome.episodes[i].String(), int32(i))
+	}
+}
+
+// Alerts are the alerts with the names that the source has for them, in the
+// order in which they came. One episode may have several names.
+func (r *Result) Alerts() iter.Seq2[string, Episode] {
+	return func(yield func(string, Episode) bool) {
+		more := true
+		r.eachAlert(func(id string, episode int32) {
+			more = more && yield(id, r.Outcome.episodes[episode].Episode)
+		})
 	}
 }
 

@@ -41,6 +41,8 @@ var arrows = []struct {
 	{"internal/config", []string{"ingest", "cmdb", "correlate", "ingest/mapping"}},
 	// What a replay predicts is told in the words of those who judge it.
 	{"internal/replay", []string{"ingest", "cmdb", "correlate", "internal/quality"}},
+	// Learning is replaying again and again.
+	{"internal/learn", []string{"ingest", "cmdb", "correlate", "internal/quality", "internal/replay"}},
 	{"internal/*", core},
 
 	// Only cmd wires everything, and nobody imports it.
