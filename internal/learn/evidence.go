@@ -17,6 +17,7 @@ type Evidence struct {
 	// Total is how many pairs there are, of which the cases have a sample.
 	Total int
 
+	most     int // what budget has found
 	episodes []replay.Episode
 	index    map[replay.Episode]int32
 }
@@ -72,8 +73,33 @@ func (e *Evidence) episode(ep replay.Episode) int32 {
 	return i
 }
 
-// budget is how many pairs of one sort a case may have.
-func (e *Evidence) budget() int { return max(12, maxPairs/3/max(1, len(e.Cases))) }
+// budget is how many pairs of its own alerts a case may have: as many as there are
+// when they are few, else such that each large case has equally many.
+func (e *Evidence) budget() int {
+	if e.most > 0 {
+		return e.most
+	}
+	sizes := make([]int, len(e.Cases))
+	for i := range e.Cases {
+		n := len(e.Cases[i].alerts)
+		sizes[i] = n * (n - 1) / 2
+	}
+	slices.Sort(sizes)
+	left := maxPairs / 3
+	e.most = left
+	for i, n := range sizes {
+		share := left / (len(sizes) - i)
+		if n > share {
+			e.most = max(12, share)
+			break
+		}
+		left -= n
+	}
+	return e.most
+}
+
+// foreign is how many pairs with alerts of other cases a case may have.
+func (e *Evidence) foreign() int { return max(12, maxPairs/3/max(1, len(e.Cases))) }
 
 // pairing collects the pairs of a case, each once; what comes first holds.
 type pairing struct {
@@ -151,7 +177,7 @@ func (e *Evidence) keepApart(pairings []pairing, said bool) {
 			if said {
 				edit = 0
 			}
-			e.Total += pairings[max(i, j)].across(c.alerts, e.Cases[j].alerts, false, edit, max(4, e.budget()/len(close)))
+			e.Total += pairings[max(i, j)].across(c.alerts, e.Cases[j].alerts, false, edit, max(4, e.foreign()/len(close)))
 		}
 	}
 }

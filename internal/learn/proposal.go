@@ -33,8 +33,9 @@ type Proposal struct {
 	Split     int `json:"split"`
 
 	config correlate.Config
-	// parent is the bolder change of which this is the milder, -1 for none.
+	// parent is the bolder change of which this is the milder one, if mild.
 	parent int
+	mild   bool
 }
 
 // Config is the configuration with the change made.
@@ -65,6 +66,8 @@ const (
 	VerdictWorth Verdict = "worth considering"
 	// VerdictChance: so it does, but few held-out cases show it.
 	VerdictChance Verdict = "may be chance"
+	// VerdictUnseen: it gained in training, and no later case shows anything.
+	VerdictUnseen Verdict = "not seen later"
 	// VerdictFails: what it gained in training it does not gain after.
 	VerdictFails Verdict = "fails later"
 	// VerdictNoGain: it does not gain in training either.
@@ -80,6 +83,8 @@ func (p *Proposal) judge() {
 	switch {
 	case !p.Training.gains():
 		p.Verdict = VerdictNoGain
+	case p.HeldOut == Effect{}:
+		p.Verdict = VerdictUnseen
 	case !p.HeldOut.gains():
 		p.Verdict = VerdictFails
 	case p.P > maxP:
@@ -100,6 +105,7 @@ func numbers(cfg *correlate.Config) (bold, mild []Proposal) {
 			return -1
 		}
 		if parent >= 0 {
+			p.mild = true
 			mild = append(mild, p)
 			return -1
 		}

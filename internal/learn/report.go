@@ -104,7 +104,7 @@ func (e *Evidence) report(h *halves, before []int32) *Report {
 
 // conclude ranks the proposals.
 func (r *Report) conclude(list []Proposal) {
-	rank := map[Verdict]int{VerdictWorth: 0, VerdictChance: 1, VerdictFails: 2, VerdictNoGain: 3}
+	rank := map[Verdict]int{VerdictWorth: 0, VerdictChance: 1, VerdictUnseen: 2, VerdictFails: 3, VerdictNoGain: 4}
 	slices.SortStableFunc(list, func(a, b Proposal) int {
 		return cmp.Or(cmp.Compare(rank[a.Verdict], rank[b.Verdict]), compareTraining(&a, &b))
 	})

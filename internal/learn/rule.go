@@ -30,11 +30,12 @@ type candidate struct {
 }
 
 // candidates finds labels for rules in the cases: with link for must_link, else
-// for must_not_link. A label explains an edit when nearly all its pairs have it
-// and differ in it, or for must_link agree; it must explain at least half of
-// the edits. Nearly all cases must say the opposite of the opposite pairs: what
-// people left together agrees in it, so it is not a label that differs anyway.
-func (e *Evidence) candidates(cases []int, known facts, link bool) (out []candidate) {
+// for must_not_link. A label explains an edit when nearly all of its pairs that
+// are wrong as it is configured now have it and differ in it, or for must_link
+// agree; it must explain at least half of the edits that have such pairs. In
+// nearly all cases the opposite must be so of the opposite pairs: what people
+// left together agrees in it, so it is not a label that differs anyway.
+func (e *Evidence) candidates(cases []int, before []int32, known facts, link bool) (out []candidate) {
 	for _, name := range e.labelNames(cases, known) {
 		c := candidate{name: name}
 		value := func(a int32) string {
@@ -45,7 +46,7 @@ func (e *Evidence) candidates(cases []int, known facts, link bool) (out []candid
 		}
 		var against, againstHeld, pairs int
 		for _, i := range cases {
-			edits, opposite := e.Cases[i].tally(value, link)
+			edits, opposite := e.Cases[i].tally(value, before, link)
 			for _, t := range edits {
 				if t.pairs == 0 {
 					continue
@@ -81,21 +82,24 @@ func (e *Evidence) candidates(cases []int, known facts, link bool) (out []candid
 
 type holds struct{ pairs, hold int }
 
-// tally counts by edit the pairs that a rule would be for and how many of them
-// it would decide rightly, and of the opposite pairs that have the label those
-// that it would leave alone.
-func (c *Case) tally(value func(int32) string, link bool) (edits []holds, opposite holds) {
+// tally counts by edit the wrong pairs that a rule would be for and how many of
+// them it would mend, and of the opposite pairs that have the label those that
+// it would leave alone.
+func (c *Case) tally(value func(int32) string, before []int32, link bool) (edits []holds, opposite holds) {
 	edits = make([]holds, len(c.Edits))
 	for _, p := range c.pairs {
 		a, b := value(p.a), value(p.b)
 		have, agree := a != "" && b != "", a == b
 		switch {
-		case p.together == link && p.edit != unsaid:
+		case p.together == link:
+			if p.edit == unsaid || p.right(before) {
+				continue
+			}
 			edits[p.edit].pairs++
 			if have && agree == link {
 				edits[p.edit].hold++
 			}
-		case p.together != link && have:
+		case have:
 			opposite.pairs++
 			if agree != link {
 				opposite.hold++
@@ -146,9 +150,9 @@ func (e *Evidence) valuesOf(cases []int, known facts, name string) (values, aler
 
 // ruleProposals are the rules that the training cases suggest and that the
 // configuration does not have.
-func (e *Evidence) ruleProposals(cases []int, known facts, cfg *correlate.Config, what string) (out []Proposal) {
+func (e *Evidence) ruleProposals(cases []int, before []int32, known facts, cfg *correlate.Config, what string) (out []Proposal) {
 	for _, link := range []bool{false, true} {
-		for _, c := range e.candidates(cases, known, link) {
+		for _, c := range e.candidates(cases, before, known, link) {
 			if hasRule(cfg, c.name, link) {
 				continue
 			}

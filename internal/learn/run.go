@@ -48,7 +48,7 @@ func Run(ctx context.Context, opt Options) (*Report, error) {
 		return s.rep, nil
 	}
 	bold, mild := numbers(&s.Replay.Config)
-	more := s.evidence.ruleProposals(s.halves.training, s.facts, &s.Replay.Config, opt.What)
+	more := s.evidence.ruleProposals(s.halves.training, s.before, s.facts, &s.Replay.Config, opt.What)
 	s.total = min(maxReplays, 1+len(bold)+len(more)+len(mild))
 	tried := slices.Concat(bold, more)
 	if err := s.try(ctx, tried); err != nil {
@@ -157,11 +157,19 @@ func (s *study) one(ctx context.Context, p *Proposal) error {
 	return nil
 }
 
-// compareTraining puts first what did most good in training.
+// compareTraining puts first what did most good in training, and of equals what
+// changes least.
 func compareTraining(a, b *Proposal) int {
 	x, y := &a.Training, &b.Training
 	return cmp.Or(cmp.Compare(y.Better-y.Worse, x.Better-x.Worse), cmp.Compare(y.Mended-y.Broken, x.Mended-x.Broken),
-		cmp.Compare(a.disturbs(), b.disturbs()))
+		cmp.Compare(a.disturbs(), b.disturbs()), cmp.Compare(rankOfMild(a), rankOfMild(b)))
+}
+
+func rankOfMild(p *Proposal) int {
+	if p.mild {
+		return 0
+	}
+	return 1
 }
 
 // disturbs is how many incidents are otherwise.

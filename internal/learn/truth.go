@@ -67,7 +67,7 @@ func (e *Evidence) noise(pairings []pairing, noise []int32) {
 		from, _ := slices.BinarySearchFunc(noise, p.first-near.Microseconds(), func(a int32, t int64) int { return int(e.episodes[a].StartsAt - t) })
 		to, _ := slices.BinarySearchFunc(noise, p.last+near.Microseconds()+1, func(a int32, t int64) int { return int(e.episodes[a].StartsAt - t) })
 		if from < to {
-			e.Total += p.across(noise[from:to], p.alerts, false, 0, e.budget())
+			e.Total += p.across(noise[from:to], p.alerts, false, 0, e.foreign())
 		}
 	}
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -219,5 +220,42 @@ func TestBrokenCommand(t *testing.T) {
 	_, err := Run(t.Context(), &Recorded{Recording: r.tape}, Options{Config: correlate.DefaultConfig()})
 	if err == nil || !strings.HasPrefix(err.Error(), "command event 9: raw: ") {
 		t.Errorf("a command that cannot be read: %v", err)
+	}
+}
+
+// What people handled is known with the alerts that were in it then, and what
+// they named as causes.
+func TestFeedback(t *testing.T) {
+	r := newRecord(t)
+	_, a := r.fire("Down", "a")
+	_, b := r.fire("Down", "b")
+	r.do(correlate.Command{Kind: correlate.CmdAcknowledge, Incident: strings.ToLower(a)})
+	r.fire("Slow", "a")
+	r.do(correlate.Command{Kind: correlate.CmdMerge, Incident: a, Incidents: []string{b}})
+	caused := func(kind correlate.CommandKind, by string) {
+		r.do(correlate.Command{Kind: kind, Link: &correlate.Link{From: "incident:" + a, To: by, Kind: "caused_by"}})
+	}
+	caused(correlate.CmdLink, "ci:a")
+	caused(correlate.CmdLink, "ci:b")
+	caused(correlate.CmdLink, "ticket:7") // of which nothing is ranked
+	caused(correlate.CmdUnlink, "ci:a")
+	r.do(correlate.Command{Kind: correlate.CmdLink, Link: &correlate.Link{From: "ci:a", To: "ci:b", Kind: "relates_to"}})
+
+	f, err := (&Recorded{Recording: r.tape}).Feedback(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looks []string
+	for _, l := range f.Looks {
+		looks = append(looks, fmt.Sprint(l.Kind, " ", len(l.Episodes)))
+	}
+	if got, want := strings.Join(looks, ", "), "acknowledge 1, merge 3, link 3, link 3, link 3, unlink 3"; got != want {
+		t.Errorf("looks are %s, want %s", got, want)
+	}
+	if len(f.Causes) != 1 || f.Causes[0].Kind != "ci" || f.Causes[0].ID != "b" || f.Causes[0].Incident != a || f.Causes[0].By != "ann" || len(f.Causes[0].Episodes) != 3 {
+		t.Errorf("causes are %+v, want b", f.Causes)
+	}
+	if len(f.Labels) != 1 || f.Labels[0].By != "ann" || f.Labels[0].Edit == "" || f.Labels[0].At.IsZero() {
+		t.Errorf("labels are %+v, want who merged when", f.Labels)
 	}
 }
