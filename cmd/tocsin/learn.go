@@ -125,7 +125,7 @@ func (o *learnOptions) run(cmd *cobra.Command) error {
 		if err != nil {
 			errs = append(errs, err)
 		} else {
-			defer history.Close()
+			defer func() { _ = history.Close() }() // only read
 			j.recorded = o.replay.recording(history)
 		}
 	}

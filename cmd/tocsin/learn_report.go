@@ -19,8 +19,8 @@ func (p *printer) learned(r *learn.Report) {
 	if e.Left > 0 {
 		p.row(" ", fmt.Sprintf("%s that people saw and left as they were, %s without an edit among them", count(e.Left, "pair"), count(e.LeftCases, "case")))
 	}
-	if n := e.Together + e.Apart + e.Left; n < e.Pairs {
-		p.row(" ", fmt.Sprintf("these are a sample of %d", e.Pairs))
+	if e.Dropped > 0 {
+		p.row(" ", fmt.Sprintf("these are a sample; there are %d more", e.Dropped))
 	}
 	half := func(name string, h *learn.Half) {
 		p.row(name, fmt.Sprintf("%s in %s; of %s, %d are right as it is configured now", count(h.Edits, r.What), count(h.Cases, "case"), count(h.Pairs, "pair"), h.Right))
@@ -39,29 +39,25 @@ func (p *printer) learned(r *learn.Report) {
 }
 
 func (p *printer) proposals(r *learn.Report) {
-	p.row(" ", " ", "TRAINING", "", "HELD OUT", "", "", "", "", "ALL OF IT", "", "")
+	e := &r.Evidence
+	p.row(" ", " ", "TRAINING", " ", "HELD OUT", " ", " ", " ", " ", "ALL OF IT", " ", "")
 	p.row("N", "VERDICT", "MENDED", "BROKEN", "MENDED", "BROKEN", "BETTER", "WORSE", "P", "INCIDENTS", "PAGED", "PROPOSAL")
 	for i := range r.Proposals[:min(len(r.Proposals), r.Judged+shownProposals)] {
 		x := &r.Proposals[i]
 		p.row(x.N, x.Verdict, x.Training.Mended, x.Training.Broken, x.HeldOut.Mended, x.HeldOut.Broken, x.HeldOut.Better, x.HeldOut.Worse, probability(x.P),
-			more(x.Incidents-r.Present.Incidents), more(x.Paged-r.Present.Paged), x.Change+": "+x.Words+changes(x))
+			more(x.Incidents-r.Present.Incidents), more(x.Paged-r.Present.Paged), x.Change+": "+x.Words+changes(x, e.CausesFirst))
 	}
 	fmt.Fprintln(p)
 	if rest := len(r.Proposals) - r.Judged - shownProposals; rest > 0 {
 		fmt.Fprintf(p, "%d more gain nothing in training and are not shown.\n", rest)
 	}
-	fmt.Fprintf(p, "%s tried, %d gained in training and were judged. By chance alone one in twenty of these reaches a p of 0.05: %s.\n",
-		were(r.Tried, "proposal"), r.Judged, expected(r.Judged))
+	fmt.Fprintf(p, "%s tried; %s in training, which the held-out cases judged. Of as many without any effect, chance would take %s to a p of 0.05.\n",
+		were(r.Tried, "proposal"), count(r.Judged, "gain"), strconv.FormatFloat(float64(r.Judged)/20, 'f', 2, 64))
 	if r.Best() == nil {
 		fmt.Fprintln(p, "None is worth considering.")
 	} else {
 		fmt.Fprintln(p, "Nothing was applied. Write one with --write FILE, look at it, and replay with it.")
 	}
-}
-
-// expected says how many proposals chance lets pass.
-func expected(judged int) string {
-	return fmt.Sprintf("here %s of them", strconv.FormatFloat(float64(judged)/20, 'f', 2, 64))
 }
 
 func were(n int, one string) string {
@@ -71,8 +67,9 @@ func were(n int, one string) string {
 	return count(n, one) + " were"
 }
 
-// changes tells what a proposal does to all incidents.
-func changes(x *learn.Proposal) string {
+// changes tells what a proposal does to all incidents, and to the causes that
+// people named, of which so many are ranked first now.
+func changes(x *learn.Proposal, causesFirst int) string {
 	var parts []string
 	for _, c := range []struct {
 		n    int
@@ -81,6 +78,9 @@ func changes(x *learn.Proposal) string {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
+	}
+	if n := x.CausesFirst - causesFirst; n != 0 {
+		parts = append(parts, more(n)+" named causes first")
 	}
 	if len(parts) == 0 {
 		return ""

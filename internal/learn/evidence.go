@@ -14,8 +14,8 @@ type Evidence struct {
 	Cases []Case
 	// Causes are what people named as causes.
 	Causes []replay.NamedCause
-	// Total is how many pairs there are, of which the cases have a sample.
-	Total int
+	// Dropped is how many pairs are not looked at because there are too many.
+	Dropped int
 
 	most     int // what budget has found
 	episodes []replay.Episode
@@ -116,22 +116,22 @@ func (p *pairing) add(a, b int32, together bool, edit int32) {
 	p.pairs = append(p.pairs, pair{a, b, together, edit})
 }
 
-// across adds pairs of one alert of each of two lists, and returns how many
-// there are.
+// across adds pairs of one alert of each of two lists, and returns how many it
+// left out.
 func (p *pairing) across(a, b []int32, together bool, edit int32, most int) int {
 	total := len(a) * len(b)
 	sample(total, most, func(i int) { p.add(a[i/len(b)], b[i%len(b)], together, edit) })
-	return total
+	return max(0, total-most)
 }
 
-// within adds pairs of a list.
+// within adds pairs of a list, and returns how many it left out.
 func (p *pairing) within(list []int32, edit int32, most int) int {
 	total := len(list) * (len(list) - 1) / 2
 	sample(total, most, func(i int) {
 		x, y := triangle(i)
 		p.add(list[x], list[y], true, edit)
 	})
-	return total
+	return max(0, total-most)
 }
 
 // arrange puts the cases into the order of time and notes when their alerts
@@ -177,7 +177,7 @@ func (e *Evidence) keepApart(pairings []pairing, said bool) {
 			if said {
 				edit = 0
 			}
-			e.Total += pairings[max(i, j)].across(c.alerts, e.Cases[j].alerts, false, edit, max(4, e.foreign()/len(close)))
+			e.Dropped += pairings[max(i, j)].across(c.alerts, e.Cases[j].alerts, false, edit, max(4, e.foreign()/len(close)))
 		}
 	}
 }

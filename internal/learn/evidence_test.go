@@ -159,7 +159,7 @@ func TestFromTruth(t *testing.T) {
 	}
 	// Two alerts of each tenant together, of different ones apart, and the
 	// noise from both.
-	if e := rep.Evidence; e.Edits != 36 || e.Together != 36 || e.Apart != 18*(4+4) || e.Left != 0 || e.Pairs != 36+144 || len(e.People) != 0 {
+	if e := rep.Evidence; e.Edits != 36 || e.Together != 36 || e.Apart != 18*(4+4) || e.Left != 0 || e.Dropped != 0 || len(e.People) != 0 {
 		t.Errorf("evidence is %+v", e)
 	}
 

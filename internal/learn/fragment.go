@@ -105,6 +105,7 @@ func pruned(n *yaml.Node) *yaml.Node {
 				out.Content = append(out.Content, key, v)
 			}
 		}
+	default: // a single value
 	}
 	return &out
 }

@@ -91,7 +91,7 @@ func FromPeople(f *replay.Feedback, happened *replay.Outcome) *Evidence {
 	for i := range f.Labels {
 		l := &f.Labels[i]
 		p := &pairings[at[e.index[l.A[0]]]]
-		e.Total += p.across(e.numbers(l.A), e.numbers(l.B), l.Together, edits[l.Edit], max(4, e.budget()/len(p.Edits)))
+		e.Dropped += p.across(e.numbers(l.A), e.numbers(l.B), l.Together, edits[l.Edit], max(4, e.budget()/len(p.Edits)))
 	}
 	for i := range pairings {
 		e.left(&pairings[i], happened)
@@ -119,9 +119,9 @@ func (e *Evidence) left(p *pairing, happened *replay.Outcome) {
 		lists[g] = append(lists[g], a)
 	}
 	for i, list := range lists {
-		e.Total += p.within(list, unsaid, max(4, e.budget()/len(lists)))
+		e.Dropped += p.within(list, unsaid, max(4, e.budget()/len(lists)))
 		for _, other := range lists[:min(i, maxNear)] {
-			p.across(list, other, false, unsaid, max(4, e.budget()/len(lists)/maxNear))
+			e.Dropped += p.across(list, other, false, unsaid, max(4, e.budget()/len(lists)/maxNear))
 		}
 	}
 }

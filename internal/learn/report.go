@@ -43,9 +43,8 @@ type Summary struct {
 	// were seen and left as they were.
 	LeftCases int `json:"left_cases"`
 	Left      int `json:"left"`
-	// Pairs are all there are, of which the others are a sample when they are
-	// fewer.
-	Pairs    int  `json:"pairs"`
+	// Dropped is how many more pairs there are, too many to look at.
+	Dropped  int  `json:"dropped"`
 	Training Half `json:"training"`
 	HeldOut  Half `json:"held_out"`
 	// Causes are those that people named; CausesFirst and CausesThree those of
@@ -66,7 +65,7 @@ type Half struct {
 
 // report begins a report with what the evidence is.
 func (e *Evidence) report(h *halves, before []int32) *Report {
-	s := Summary{People: e.people(), Pairs: e.Total, Causes: len(e.Causes)}
+	s := Summary{People: e.people(), Dropped: e.Dropped, Causes: len(e.Causes)}
 	for i := range e.Cases {
 		c := &e.Cases[i]
 		s.Edits += len(c.Edits)

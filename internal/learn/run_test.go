@@ -281,7 +281,7 @@ func TestMergesBecomeARule(t *testing.T) {
 
 func TestTooFewEdits(t *testing.T) {
 	rep := tenants(t, 4).learn()
-	if want := "2 edits to learn from and 1 later ones to judge by: want at least 3 of each"; rep.TooFew != want || len(rep.Proposals) != 0 {
+	if want := "2 edits to learn from and 1 later to judge by: want at least 3 of each"; rep.TooFew != want || len(rep.Proposals) != 0 {
 		t.Errorf("got %q and %d proposals, want %q and none", rep.TooFew, len(rep.Proposals), want)
 	}
 	h := begin(t, hosts(1))

@@ -1,8 +1,6 @@
 package learn
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // halves are the cases to learn from and those to judge by.
 type halves struct {
@@ -49,10 +47,17 @@ func (e *Evidence) split() halves {
 func (h *halves) tooFew(what string) string {
 	switch {
 	case h.edits[0] < minEdits || h.edits[1] < minEdits:
-		return fmt.Sprintf("%d %ss to learn from and %d later ones to judge by: want at least %d of each", h.edits[0], what, h.edits[1], minEdits)
+		return fmt.Sprintf("%s to learn from and %d later to judge by: want at least %d of each", count(h.edits[0], what), h.edits[1], minEdits)
 	case h.pairs[0]+h.pairs[1] < minPairs:
-		return fmt.Sprintf("%d %ss speak of %d pairs of alerts: want at least %d", h.edits[0]+h.edits[1], what, h.pairs[0]+h.pairs[1], minPairs)
+		return fmt.Sprintf("%s, about %s of alerts: want at least %d", count(h.edits[0]+h.edits[1], what), count(h.pairs[0]+h.pairs[1], "pair"), minPairs)
 	default:
 		return ""
 	}
+}
+
+func count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

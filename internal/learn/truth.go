@@ -51,7 +51,7 @@ func FromTruth(truth []quality.Truth, res *replay.Result) (*Evidence, error) {
 	e.arrange()
 	pairings := e.pairings()
 	for i := range pairings {
-		e.Total += pairings[i].within(pairings[i].alerts, 0, e.budget())
+		e.Dropped += pairings[i].within(pairings[i].alerts, 0, e.budget())
 	}
 	e.keepApart(pairings, true)
 	e.noise(pairings, noise)
@@ -67,7 +67,7 @@ func (e *Evidence) noise(pairings []pairing, noise []int32) {
 		from, _ := slices.BinarySearchFunc(noise, p.first-near.Microseconds(), func(a int32, t int64) int { return int(e.episodes[a].StartsAt - t) })
 		to, _ := slices.BinarySearchFunc(noise, p.last+near.Microseconds()+1, func(a int32, t int64) int { return int(e.episodes[a].StartsAt - t) })
 		if from < to {
-			e.Total += p.across(noise[from:to], p.alerts, false, 0, e.foreign())
+			e.Dropped += p.across(noise[from:to], p.alerts, false, 0, e.foreign())
 		}
 	}
 }
