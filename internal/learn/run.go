@@ -143,7 +143,10 @@ func (s *study) one(ctx context.Context, p *Proposal) error {
 	opt := s.Replay
 	opt.Config = p.config
 	res, err := replay.Run(ctx, src, opt)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err() // somebody gave up, whatever was being tried
+	case err != nil:
 		return fmt.Errorf("replay with %s: %w", p.Change, err)
 	}
 	after := s.evidence.places(res.Outcome)
