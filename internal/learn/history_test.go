@@ -135,6 +135,9 @@ func (h *history) Attachments(context.Context, time.Time, time.Time) iter.Seq2[c
 func (h *history) Incidents(context.Context, time.Time, time.Time) iter.Seq2[correlate.Incident, error] {
 	return each(h.incidents)
 }
+func (h *history) Incident(context.Context, string, time.Time) (correlate.State, error) {
+	return correlate.State{}, correlate.ErrNotFound // no command is so late that it takes one
+}
 func (h *history) Estate(context.Context, time.Time) (cmdb.Change, error) { return h.estate, nil }
 
 // options are how to learn from the history.
