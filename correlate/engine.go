@@ -47,9 +47,12 @@ type Engine struct {
 	changeRates map[string]*ChangeRate
 	where       [positions]int64
 	generation  int64
-	scratch     sums
-	swept       int64 // number of the half hour at which the old was last dropped
-	weight      [evKinds]int
+	// rankInputs counts the changes of all that the ranking of causes depends
+	// on besides an incident's own alerts.
+	rankInputs int64
+	scratch    sums
+	swept      int64 // number of the half hour at which the old was last dropped
+	weight     [evKinds]int
 
 	// firing, labelCount and subjectCount describe the alerts that fire now:
 	// how many, and how many with each label and each subject.

@@ -50,6 +50,17 @@ type incident struct {
 	minAlerts int
 	openAt    int64
 	sides     map[side]int32
+
+	// version counts the changes of its alerts; ranked is what its causes were
+	// last ranked from.
+	version int64
+	ranked  rankedFrom
+}
+
+// rankedFrom identifies all that the ranking of an incident's causes depends on.
+type rankedFrom struct {
+	version, inputs int64
+	worst           ingest.Severity
 }
 
 type pair struct {
@@ -66,6 +77,7 @@ func newIncident(rec Incident) *incident {
 // knows. It does not record an attachment, see [Engine.attach].
 func (e *Engine) enter(inc *incident, a *alert) {
 	a.incident = inc
+	inc.version++
 	inc.members = append(inc.members, a)
 	inc.severities[a.severity]++
 	if a.firing {
@@ -156,6 +168,7 @@ func (e *Engine) place(inc *incident, key placeKey, a *alert) {
 // leave takes a member out again.
 func (e *Engine) leave(inc *incident, a *alert) {
 	a.incident = nil
+	inc.version++
 	inc.members = slices.DeleteFunc(inc.members, func(m *alert) bool { return m == a })
 	inc.severities[a.severity]--
 	if a.firing {
@@ -280,6 +293,19 @@ func (e *Engine) aggregate(inc *incident) {
 	if len(inc.members) == 0 {
 		return // what it was remains readable after its alerts have left
 	}
+	rec.Severity = inc.worst()
+	if from := (rankedFrom{inc.version, e.rankInputs, rec.Severity}); inc.ranked != from {
+		inc.ranked = from
+		e.rank(inc)
+	}
+	rec.Impact, rec.Urgency, rec.Priority = e.priority(inc)
+	rec.Title = e.title(inc)
+}
+
+// rank computes what takes long and depends on few things, see [rankedFrom]. Most
+// revisions tell of alerts that were resolved, which changes none of them.
+func (e *Engine) rank(inc *incident) {
+	rec := &inc.rec
 	rec.Sources = sortedKeys(inc.sources)
 	if on := timeOf(inc.first().began); rec.StartedAt.IsZero() || on.Before(rec.StartedAt) {
 		rec.StartedAt = on
@@ -287,9 +313,6 @@ func (e *Engine) aggregate(inc *incident) {
 	rec.Labels = e.commonLabels(inc)
 	rec.Causes = e.rankCauses(inc)
 	rec.Blast = e.blastRadius(inc)
-	rec.Severity = inc.worst()
-	rec.Impact, rec.Urgency, rec.Priority = e.priority(inc)
-	rec.Title = e.title(inc)
 }
 
 // unplace takes an incident out of where one of its alerts put it.

@@ -39,6 +39,7 @@ func (e *Engine) expire(t timer) {
 			e.judge(a)
 		}
 	case timerForgetChange:
+		e.rankInputs++
 		e.changes[int32(t.key)] = slices.DeleteFunc(e.changes[int32(t.key)], func(c *change) bool { return c.received+e.horizon() <= e.now })
 		if len(e.changes[int32(t.key)]) == 0 {
 			delete(e.changes, int32(t.key))

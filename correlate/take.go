@@ -238,6 +238,7 @@ func (e *Engine) rememberChange(ev *ingest.Event) int32 {
 		ch.text = "change " + fmt.Sprint(ev.Seq)
 	}
 	e.changes[b.Index] = append(e.changes[b.Index], ch)
+	e.rankInputs++
 	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(b.Index)})
 	return b.Index
 }
