@@ -43,6 +43,9 @@ const (
 	downHops = 4
 )
 
+// listedWay stands for having been listed, whichever way led there.
+const listedWay = 7
+
 // trail is a culprit in the making.
 type trail struct {
 	culprit
@@ -59,28 +62,25 @@ func (s *estate) culprits(ci int32) *culprits {
 	if found, ok := s.blamed[ci]; ok {
 		return found
 	}
-	type state struct {
-		ci    int32
-		where position
-	}
-	settled, listed := make(map[state]bool, 2*maxCulprits), make(map[int32]bool, maxCulprits)
-	found := &culprits{}
-	frontier := surest{{culprit{ci, here, 1}, 0}}
+	settled, frontier := s.settled, s.trails[:0]
+	clear(settled)
+	found := &culprits{list: make([]culprit, 0, maxCulprits)}
+	frontier.push(trail{culprit{ci, here, 1}, 0})
 	for len(frontier) > 0 && len(found.list) < maxCulprits {
 		t := frontier.pop()
-		if settled[state{t.ci, t.where}] {
+		if settled[state(t.ci, int64(t.where))] {
 			continue
 		}
-		settled[state{t.ci, t.where}] = true
-		if !listed[t.ci] {
-			listed[t.ci] = true
+		settled[state(t.ci, int64(t.where))] = true
+		if listed := state(t.ci, listedWay); !settled[listed] {
+			settled[listed] = true
 			found.list = append(found.list, t.culprit)
 			if t.where == upstream {
 				found.upstream += t.p
 			}
 		}
 		offer := func(ci int32, p float64, where position, hops int32) {
-			if p >= leastSeen && !settled[state{ci, where}] {
+			if p >= leastSeen && !settled[state(ci, int64(where))] {
 				frontier.push(trail{culprit{ci, where, p}, hops})
 			}
 		}
@@ -111,46 +111,9 @@ func (s *estate) culprits(ci int32) *culprits {
 			}
 		}
 	}
-	found.list = slices.Clip(found.list)
+	s.trails = frontier
+	found.list = slices.Clone(found.list) // of which there are thousands, most of them short
 	return keep(s.blamed, ci, found)
-}
-
-// surest is a heap of trails, the likeliest first. It is written out because
-// one of any values would allocate each of them.
-type surest []trail
-
-func (h *surest) push(t trail) {
-	*h = append(*h, t)
-	s := *h
-	for i := len(s) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !s[i].before(&s[up]) {
-			return
-		}
-		s[i], s[up] = s[up], s[i]
-		i = up
-	}
-}
-
-func (h *surest) pop() trail {
-	s := *h
-	top, last := s[0], len(s)-1
-	s[0] = s[last]
-	s = s[:last]
-	*h = s
-	for i := 0; ; {
-		least := i
-		for _, down := range [2]int{2*i + 1, 2*i + 2} {
-			if down < last && s[down].before(&s[least]) {
-				least = down
-			}
-		}
-		if least == i {
-			return top
-		}
-		s[i], s[least] = s[least], s[i]
-		i = least
-	}
 }
 
 // before orders fully, so that equally likely culprits are found in one order.

@@ -1,8 +1,8 @@
 package correlate
 
 import (
-	"container/heap"
 	"math"
+	"slices"
 
 	"tocsin/cmdb"
 )
@@ -97,6 +97,11 @@ type estate struct {
 	workloads  map[int32][]int32
 	dependants map[int32][][]int32
 	blasts     map[int32]cmdb.Impact
+
+	// What searches use and throw away.
+	settled  map[int64]bool
+	frontier queue[neighbour, *neighbour]
+	trails   queue[trail, *trail]
 }
 
 // maxKept bounds each of the caches; a full one is emptied.
@@ -104,7 +109,8 @@ const maxKept = 8192
 
 func newEstate(s *cmdb.Snapshot, r *rules) *estate {
 	return &estate{Snapshot: s, rules: r, near: map[int32][]neighbour{}, blamed: map[int32]*culprits{},
-		workloads: map[int32][]int32{}, dependants: map[int32][][]int32{}, blasts: map[int32]cmdb.Impact{}}
+		workloads: map[int32][]int32{}, dependants: map[int32][][]int32{}, blasts: map[int32]cmdb.Impact{},
+		settled: map[int64]bool{}}
 }
 
 func keep[V any](m map[int32]V, k int32, v V) V {
@@ -141,12 +147,9 @@ func (s *estate) around(ci int32) []neighbour {
 		return n
 	}
 	found := []neighbour{{ci: ci, prev: -1, strength: 1}}
-	type state struct {
-		ci   int32
-		down bool
-	}
-	settled := map[state]bool{{ci, false}: true, {ci, true}: true}
-	var frontier strongest
+	settled, frontier := s.settled, s.frontier[:0]
+	clear(settled)
+	settled[state(ci, 0)], settled[state(ci, 1)] = true, true
 	expand := func(at int32) {
 		from := found[at]
 		degree := s.fanOut(from.ci)
@@ -163,8 +166,8 @@ func (s *estate) around(ci int32) []neighbour {
 				if s.broken(edge.Type) {
 					continue
 				}
-				if n.strength >= minStrength && !settled[state{n.ci, n.down}] {
-					heap.Push(&frontier, n)
+				if n.strength >= minStrength && !settled[n.state()] {
+					frontier.push(n)
 				}
 			}
 		}
@@ -181,33 +184,32 @@ func (s *estate) around(ci int32) []neighbour {
 	}
 	expand(0)
 	for len(frontier) > 0 && len(found) < maxReach {
-		n := heap.Pop(&frontier).(neighbour)
-		if settled[state{n.ci, n.down}] {
+		n := frontier.pop()
+		if settled[n.state()] {
 			continue
 		}
-		n.again = settled[state{n.ci, !n.down}]
-		settled[state{n.ci, n.down}] = true
+		n.again = settled[n.state()^1] // the other way
+		settled[n.state()] = true
 		found = append(found, n)
 		expand(int32(len(found) - 1))
 	}
-	return keep(s.near, ci, found)
+	s.frontier = frontier
+	return keep(s.near, ci, slices.Clip(found))
 }
 
-// strongest is a heap of neighbours, the strongest first.
-type strongest []neighbour
+// state is a CI together with how it was reached, for the sets of searches.
+func state(ci int32, way int64) int64 { return int64(ci)<<3 | way }
 
-func (h strongest) Len() int      { return len(h) }
-func (h strongest) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *strongest) Push(x any)   { *h = append(*h, x.(neighbour)) }
-func (h *strongest) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
+func (n *neighbour) state() int64 {
+	if n.down {
+		return state(n.ci, 1)
+	}
+	return state(n.ci, 0)
 }
 
-// Less orders fully, so that equally strong paths are found in one order.
-func (h strongest) Less(i, j int) bool {
-	a, b := &h[i], &h[j]
+// before orders fully, so that equally strong paths are found in one order.
+func (n *neighbour) before(o *neighbour) bool {
+	a, b := n, o
 	switch {
 	case a.strength != b.strength:
 		return a.strength > b.strength
