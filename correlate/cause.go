@@ -42,8 +42,7 @@ func (e *Engine) rankCauses(inc *incident) []Cause {
 func (e *Engine) ciCauses(inc *incident) []Cause {
 	s := e.sumsOf(inc)
 	full := max(s.full(), 1)
-	rated := e.workloadsFirst(e.rateCIs(inc, s))
-	rated = rated[:min(len(rated), maxCauses)]
+	rated := e.workloadsFirst(e.rateCIs(inc, s, maxCauses), maxCauses)
 	accounts := e.account(inc, rated)
 	var out []Cause
 	least := 1000

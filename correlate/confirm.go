@@ -132,8 +132,8 @@ func (e *Engine) rateConfirmed(inc *incident, s *sums, best []rating) []rating {
 				continue
 			}
 			r, points := of(ci), int64(math.Round(pointsConfirmed*share))
-			if points > r.confirmed || points == r.confirmed && c.Incident > r.like {
-				r.confirmed, r.like = points, c.Incident
+			if points > r.confirmed || points == r.confirmed && c.Incident > r.like.Incident {
+				r.confirmed, r.like = points, c
 			}
 		}
 	}
@@ -199,8 +199,8 @@ func (r *rating) confirmedParts() (parts []Part, reason string) {
 		reason = "is the cause by what people said, "
 	}
 	if r.confirmed > 0 {
-		parts = append(parts, Part{"confirmed", int(r.confirmed), "people said it caused " + r.like + ", which looked alike"})
-		reason += fmt.Sprintf("caused %s, which looked alike, ", r.like)
+		parts = append(parts, Part{"confirmed", int(r.confirmed), "people said it caused " + r.like.Incident + ", which looked alike"})
+		reason += fmt.Sprintf("caused %s, which looked alike, ", r.like.Incident)
 	}
 	return parts, reason
 }

@@ -156,7 +156,9 @@ func (e *Engine) resolve(inc *incident, by, format string, args ...any) {
 }
 
 func (e *Engine) close(inc *incident, by, format string, args ...any) {
-	e.aggregate(inc)
+	if inc.dirty { // else its record is what it was when its last alert ended
+		e.aggregate(inc)
+	}
 	e.teach(inc)
 	if inc.rec.ResolvedAt.IsZero() {
 		inc.rec.ResolvedAt = timeOf(e.now)

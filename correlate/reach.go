@@ -113,8 +113,10 @@ func newEstate(s *cmdb.Snapshot, r *rules) *estate {
 		settled: map[int64]bool{}}
 }
 
-func keep[V any](m map[int32]V, k int32, v V) V {
-	if len(m) >= maxKept {
+func keep[V any](m map[int32]V, k int32, v V) V { return keepUpTo(maxKept, m, k, v) }
+
+func keepUpTo[V any](most int, m map[int32]V, k int32, v V) V {
+	if len(m) >= most {
 		clear(m)
 	}
 	m[k] = v

@@ -71,11 +71,10 @@ func (e *Engine) teach(inc *incident) {
 // ratedAll are the likeliest culprits of an incident, at most taughtCulprits.
 // Those not looked at closely count as if all that need them were silent.
 func (e *Engine) ratedAll(inc *incident, s *sums) []rating {
-	rated := e.rateCIs(inc, s)
-	for _, r := range s.best(taughtCulprits) {
-		if !slices.ContainsFunc(rated, func(o rating) bool { return o.ci == r.ci }) {
-			r.silent = -silentMost
-			rated = append(rated, r)
+	rated := e.rateCIs(inc, s, math.MaxInt)
+	for _, x := range s.best(taughtCulprits) {
+		if !slices.ContainsFunc(rated, func(r rating) bool { return r.ci == x.ci }) {
+			rated = append(rated, rating{ci: x.ci, explains: x.points, silent: -silentMost})
 		}
 	}
 	slices.SortFunc(rated, func(a, b rating) int { return cmp.Or(cmp.Compare(b.total(), a.total()), cmp.Compare(a.ci, b.ci)) })

@@ -12,6 +12,8 @@ const (
 	maxWorkload = 256
 	// maxDependants bounds how many workloads are looked at that need a CI.
 	maxDependants = 256
+	// manyKept bounds the caches here: most entries are small.
+	manyKept = 8 * maxKept
 )
 
 // workload lists the CIs that are one thing at several levels, such as a
@@ -32,10 +34,13 @@ func (s *estate) workload(ci int32) []int32 {
 		}
 	}
 	if len(w) > maxWorkload {
-		w = []int32{ci}
+		return keepUpTo(manyKept, s.workloads, ci, []int32{ci})
 	}
 	slices.Sort(w)
-	return keep(s.workloads, ci, w)
+	for _, member := range w {
+		keepUpTo(manyKept, s.workloads, member, w)
+	}
+	return w
 }
 
 // neededBy lists the workloads that need a CI, or the workload that it carries,
@@ -46,7 +51,6 @@ func (s *estate) neededBy(ci int32) [][]int32 {
 	}
 	var found [][]int32
 	own := s.workload(ci)
-	seen := map[int32]bool{own[0]: true}
 	carries := []int32{ci}
 	for i := 0; i < len(carries); i++ {
 		for _, edge := range s.NeededBy(carries[i]) {
@@ -57,12 +61,12 @@ func (s *estate) neededBy(ci int32) [][]int32 {
 					carries = append(carries, edge.CI)
 				}
 			case len(found) < maxDependants:
-				if w := s.workload(edge.CI); !seen[w[0]] {
-					seen[w[0]] = true
+				w := s.workload(edge.CI)
+				if w[0] != own[0] && !slices.ContainsFunc(found, func(o []int32) bool { return o[0] == w[0] }) {
 					found = append(found, w)
 				}
 			}
 		}
 	}
-	return keep(s.dependants, ci, found)
+	return keepUpTo(manyKept, s.dependants, ci, found)
 }
