@@ -68,6 +68,7 @@ func (e *Engine) merge(into *incident, others []*incident, by, why string) {
 	}
 	e.note(into, EntryMerged, by, "Merged with %s: %s", strings.Join(ids, ", "), why)
 	e.settle(into)
+	e.ripen(into)
 }
 
 // unmerge takes a merged incident out again with those of its alerts that are

@@ -319,6 +319,7 @@ func (e *Engine) move(inc *incident, c *Command) (*incident, error) {
 	e.note(to, EntryMoved, c.By, "%s moved here from %s", plural(len(alerts), "alert"), inc.rec.ID)
 	e.settle(inc)
 	e.settle(to)
+	e.ripen(to)
 	return to, nil
 }
 

@@ -79,6 +79,7 @@ func (e *Engine) takeAlert(ev *ingest.Event) {
 		e.describe(a, ev, annotations)
 		if a.incident != nil {
 			e.touch(a.incident)
+			e.ripen(a.incident)
 		}
 	case ingest.Resolve:
 		// A resolution may say less than the firing did, PagerDuty's says
