@@ -31,6 +31,11 @@ type Config struct {
 	// source could not reach us.
 	OutageGrace Duration `yaml:"outage_grace"`
 
+	// ScopeAttributes are the attributes of CIs that say where one stands: what
+	// differs in them alone is the same thing in another environment, so that
+	// a problem is recognised there too. A CI's environment is always one.
+	ScopeAttributes []string `yaml:"scope_attributes"`
+
 	// Weights scale the kinds of evidence.
 	Weights   Weights          `yaml:"weights"`
 	Flapping  FlappingConfig   `yaml:"flapping"`
@@ -133,15 +138,16 @@ type WatchdogConfig struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Threshold:      100,
-		MergeThreshold: 140,
-		ResolveDelay:   Duration(5 * time.Minute),
-		ReopenWindow:   Duration(30 * time.Minute),
-		ChangeWindow:   Duration(time.Hour),
-		OutageGrace:    Duration(5 * time.Minute),
-		Weights:        Weights{100, 100, 100, 100, 100, 100, 100, 100},
-		Noise:          NoiseConfig{Chronic: 5, Window: Duration(24 * time.Hour), Periodic: 4},
-		Flapping:       FlappingConfig{Window: Duration(30 * time.Minute), Start: 6, Stop: 2},
+		Threshold:       100,
+		MergeThreshold:  140,
+		ResolveDelay:    Duration(5 * time.Minute),
+		ReopenWindow:    Duration(30 * time.Minute),
+		ChangeWindow:    Duration(time.Hour),
+		OutageGrace:     Duration(5 * time.Minute),
+		ScopeAttributes: DefaultScopeAttributes,
+		Weights:         Weights{100, 100, 100, 100, 100, 100, 100, 100},
+		Noise:           NoiseConfig{Chronic: 5, Window: Duration(24 * time.Hour), Periodic: 4},
+		Flapping:        FlappingConfig{Window: Duration(30 * time.Minute), Start: 6, Stop: 2},
 		Priority: PriorityConfig{
 			Matrix:               [3][3]int{{1, 2, 3}, {2, 3, 4}, {3, 4, 5}},
 			Urgency:              map[string]int{"critical": 1, "major": 2, "unknown": 2, "minor": 3, "warning": 3, "info": 3},
@@ -187,6 +193,11 @@ func (c *Config) Validate() error {
 		"change_window": c.ChangeWindow, "outage_grace": c.OutageGrace, "flapping.window": c.Flapping.Window} {
 		if d < 0 {
 			bad(key, time.Duration(d), "want 0 or more")
+		}
+	}
+	for i, name := range c.ScopeAttributes {
+		if name == "" {
+			bad(fmt.Sprintf("scope_attributes[%d]", i), `""`, "want the name of an attribute of CIs, such as region")
 		}
 	}
 	for i, w := range c.Weights.byKind() {

@@ -51,6 +51,8 @@ type Engine struct {
 	// on besides an incident's own alerts.
 	rankInputs int64
 	scratch    sums
+	// And of what recurs.
+	signatures signatures
 	swept      int64 // number of the half hour at which the old was last dropped
 	weight     [evKinds]int
 
@@ -75,6 +77,8 @@ type Engine struct {
 	learned     map[remembered]struct{}
 
 	grouping *grouping // nil: the engine finds it
+
+	placeNames map[int32]string // of CIs, kept once computed
 
 	packer packer
 	views  views
@@ -102,6 +106,7 @@ func New(cfg Config, bindings []cmdb.Rule) (*Engine, error) {
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
 		habits: map[uint64]*Habit{}, learned: map[remembered]struct{}{},
 		symptoms: map[uint32]*Symptom{}, sites: map[string]*Site{}, confirmed: map[string]*Site{}, changeRates: map[string]*ChangeRate{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
+		signatures: newSignatures(),
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err
@@ -115,6 +120,7 @@ func (e *Engine) setEstate(s *cmdb.Snapshot) error {
 		return fmt.Errorf("binding rules: %w", err)
 	}
 	e.estate, e.binder, e.views = newEstate(s, &e.rulings), b, views{}
+	e.placeNames = map[int32]string{}
 	return nil
 }
 

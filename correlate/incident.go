@@ -95,6 +95,14 @@ type Incident struct {
 	ConfirmedCauses []string    `json:"confirmed_causes,omitempty"`
 	Blast           BlastRadius `json:"blast_radius"`
 
+	// Signature names what it has in common with earlier incidents that were
+	// the same, see [Signature]. Until JudgedAt it is provisional: the one that
+	// its alerts so far are similar to, empty when that is none.
+	Signature string `json:"signature,omitempty"`
+	// JudgedAt is when its signature was settled: [JudgedAfter] it was opened,
+	// or when it closed if that was sooner.
+	JudgedAt time.Time `json:"judged_at,omitzero"`
+
 	// Entries say what this revision did, in order.
 	Entries []Entry `json:"entries"`
 }

@@ -39,6 +39,8 @@ type incident struct {
 	joined      int
 	back, ended int
 	dirty       bool
+	// look says that signature and changes are to be looked at, see [Engine.examine].
+	look bool
 	// released says that it is closed or merged and holds its record only.
 	released bool
 	// recalled says that it was ended and given back, see [Engine.Recall].
@@ -225,6 +227,9 @@ func (e *Engine) leave(inc *incident, a *alert) {
 
 // setStatus changes the status.
 func (e *Engine) setStatus(inc *incident, s Status) {
+	if inc.rec.Status == Pending && s != Pending {
+		e.lookNow(inc)
+	}
 	inc.rec.Status = s
 	e.touch(inc)
 }
@@ -252,7 +257,11 @@ func (e *Engine) revise(inc *incident) (Incident, bool) {
 	first := old.Revision == 0
 	if rec.Status.Active() || rec.Status == Resolved {
 		e.aggregate(inc)
+		if first || inc.look {
+			e.examine(inc)
+		}
 	}
+	inc.look = false
 	entries := e.alertEntries(inc)
 	entries = append(entries, inc.entries...)
 	if !first {

@@ -275,6 +275,7 @@ func play(t *rapid.T, cfg Config, s *cmdb.Snapshot, story []step, shuffle func([
 	}
 	h.add(e.Tick(now.Add(2 * time.Hour)))
 	checkPlaces(t, e)
+	checkSignatures(t, &e.signatures)
 	return h
 }
 

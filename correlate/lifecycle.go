@@ -44,7 +44,7 @@ func (e *Engine) expire(t timer) {
 		if len(e.changes[int32(t.key)]) == 0 {
 			delete(e.changes, int32(t.key))
 		}
-	case timerOpen, timerResolve, timerClose, timerHold, timerForgetIncident, timerRecalled:
+	case timerOpen, timerResolve, timerClose, timerHold, timerForgetIncident, timerRecalled, timerLook, timerDecide:
 		// An incident that was forgotten and recalled is another one.
 		if inc := e.incidents[t.inc.rec.ID]; inc == t.inc {
 			e.expireIncident(inc, t)
@@ -82,6 +82,8 @@ func (e *Engine) expireIncident(inc *incident, t timer) {
 			e.release(inc)
 		}
 		inc.recalled = false
+	case timerLook, timerDecide:
+		e.lookNow(inc)
 	case timerExpire, timerCalm, timerForget, timerForgetChange, timerJudge: // not of incidents
 	case timerForgetIncident:
 		if inc.released && !inc.recalled && e.forgetAt(&inc.rec) <= e.now {
@@ -160,6 +162,9 @@ func (e *Engine) close(inc *incident, by, format string, args ...any) {
 		e.aggregate(inc)
 	}
 	e.teach(inc)
+	if len(inc.members) > 0 && inc.rec.JudgedAt.IsZero() && !inc.rec.Untold {
+		e.decide(inc)
+	}
 	if inc.rec.ResolvedAt.IsZero() {
 		inc.rec.ResolvedAt = timeOf(e.now)
 	}
@@ -335,7 +340,7 @@ func (e *Engine) regroup(inc *incident) {
 	members := inc.members
 	fresh := newIncident(inc.rec)
 	fresh.entries, fresh.joined, fresh.back, fresh.ended = inc.entries, inc.joined, inc.back, inc.ended
-	fresh.dirty, fresh.had, fresh.recalled = inc.dirty, inc.had, inc.recalled
+	fresh.dirty, fresh.had, fresh.recalled, fresh.look = inc.dirty, inc.had, inc.recalled, inc.look
 	*inc = *fresh
 	for _, a := range members {
 		e.enter(inc, a)

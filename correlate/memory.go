@@ -57,6 +57,7 @@ func (e *Engine) flushMemories() {
 // restoreMemories takes stored memories in. Kinds that this version does not know
 // are left alone: a newer one may have stored them.
 func (e *Engine) restoreMemories(all []Memory) error {
+	var signed []*Signature
 	for i := range all {
 		m := &all[i]
 		var err error
@@ -81,10 +82,21 @@ func (e *Engine) restoreMemories(all []Memory) error {
 			if err = json.Unmarshal(m.Body, r); err == nil {
 				e.changeRates[r.CI] = r
 			}
+		case signatureKind:
+			g := &Signature{}
+			if err = json.Unmarshal(m.Body, g); err == nil {
+				signed = append(signed, g)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("restore memory %s of kind %s: %w", m.Key, m.Kind, err)
 		}
+	}
+	// The oldest first, because they are forgotten first: those that the engine
+	// had forgotten are still stored.
+	slices.SortFunc(signed, func(a, b *Signature) int { return cmp.Or(a.Last.Compare(b.Last), cmp.Compare(a.Name, b.Name)) })
+	for _, g := range signed {
+		e.signatures.insert(g)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func (e *Engine) unmerge(from, o *incident, by string) {
 		}
 	}
 	e.note(o, EntryUnmerged, by, "Taken out of %s again", from.rec.ID)
+	if e.overdue(o) {
+		e.lookNow(o)
+	}
 	e.note(from, EntryUnmerged, by, "%s was taken out again", o.rec.ID)
 	e.settle(o)
 	e.settle(from)

@@ -174,6 +174,7 @@ func (e *Engine) open(a *alert, cands []candidate) {
 func (e *Engine) newIncident(a *alert) *incident {
 	inc := newIncident(Incident{ID: e.newID(a), Status: Open, OpenedAt: timeOf(e.now), Sources: []string{}, Causes: []Cause{}})
 	e.incidents[inc.rec.ID] = inc
+	e.lookLater(inc)
 	return inc
 }
 

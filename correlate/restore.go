@@ -57,6 +57,7 @@ func (e *Engine) insert(s *State) error {
 	for _, rec := range s.Incidents {
 		inc := newIncident(rec)
 		e.incidents[rec.ID] = inc
+		e.lookLater(inc)
 		switch rec.Status {
 		case Resolved:
 			e.timers.push(timer{due: micros(rec.ResolvedAt) + time.Duration(e.cfg.ReopenWindow).Microseconds(), kind: timerClose, inc: inc})
@@ -167,6 +168,7 @@ func (e *Engine) recall(s *State) {
 		inc := newIncident(rec)
 		inc.recalled, inc.released = true, rec.Status == Merged
 		e.incidents[rec.ID] = inc
+		e.lookLater(inc)
 		for i := range s.Alerts {
 			e.insertAlert(&s.Alerts[i])
 		}

@@ -16,6 +16,8 @@ const (
 	timerForgetIncident
 	timerJudge    // an alert of which it is known by now what began with it
 	timerRecalled // an ended incident that was given back for a command
+	timerLook     // an incident whose signature and changes are looked at again
+	timerDecide   // an incident that is old enough to be judged
 )
 
 // timer is a wish to be looked at. It carries no decision: whoever handles it

@@ -238,6 +238,7 @@ func newFake() *fake {
 		Causes: []correlate.Cause{{Kind: "ci", ID: "feed a", Name: "Feed A", Score: 900, Parts: []correlate.Part{{Kind: "topology", Points: 90}}, Reason: "explains all"}},
 		Blast:  correlate.BlastRadius{CIs: 2, Services: []string{"shop"}, ServiceCount: 1}, Entries: []correlate.Entry{{Kind: correlate.EntryOpened, By: "tocsin", Text: "opened"}}}
 	second := inc
+	second.Signature, second.JudgedAt = "service */shop Down 0123456789", testNow
 	second.Revision, second.Entries = 2, []correlate.Entry{{Kind: correlate.EntryAlerts, By: "tocsin", Text: "1 alert joined"}}
 	merged := inc
 	merged.ID, merged.Status, merged.MergedInto = "7DK-AAAA", correlate.Merged, feed
