@@ -23,6 +23,7 @@ type change struct {
 	received int64
 	ci       int32
 	text     string
+	id, kind string // its own, empty when it has none
 }
 
 // rankCauses ranks what may have caused an incident: CIs by their [rating], the

@@ -169,7 +169,7 @@ func (c *Config) id() string {
 
 // Horizon is how long an ended alert or incident can still matter to a decision.
 func (c *Config) Horizon() time.Duration {
-	return max(time.Duration(c.ReopenWindow), time.Duration(c.Flapping.Window), time.Duration(c.ChangeWindow),
+	return max(time.Duration(c.ReopenWindow), time.Duration(c.Flapping.Window), time.Duration(c.ChangeWindow)+JudgedAfter,
 		ingest.LateWindow) + time.Duration(c.ResolveDelay)
 }
 

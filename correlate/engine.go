@@ -51,10 +51,12 @@ type Engine struct {
 	// on besides an incident's own alerts.
 	rankInputs int64
 	scratch    sums
-	// And of what recurs.
-	signatures signatures
-	swept      int64 // number of the half hour at which the old was last dropped
-	weight     [evKinds]int
+	// And of what recurs, and of changes and how often incidents come of them.
+	signatures  signatures
+	changePasts map[string]*ChangePast
+	rate        Rate
+	swept       int64 // number of the half hour at which the old was last dropped
+	weight      [evKinds]int
 
 	// firing, labelCount and subjectCount describe the alerts that fire now:
 	// how many, and how many with each label and each subject.
@@ -106,7 +108,7 @@ func New(cfg Config, bindings []cmdb.Rule) (*Engine, error) {
 		labelCount: map[uint32]int32{}, subjectCount: map[uint32]int32{}, origins: map[origin]*origin{},
 		habits: map[uint64]*Habit{}, learned: map[remembered]struct{}{},
 		symptoms: map[uint32]*Symptom{}, sites: map[string]*Site{}, confirmed: map[string]*Site{}, changeRates: map[string]*ChangeRate{}, pasts: pasts{}, traffic: traffic{}, weight: cfg.Weights.byKind(),
-		signatures: newSignatures(),
+		signatures: newSignatures(), changePasts: map[string]*ChangePast{},
 	}
 	if err := e.setEstate(nil); err != nil {
 		return nil, err

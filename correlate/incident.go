@@ -99,8 +99,12 @@ type Incident struct {
 	// the same, see [Signature]. Until JudgedAt it is provisional: the one that
 	// its alerts so far are similar to, empty when that is none.
 	Signature string `json:"signature,omitempty"`
-	// JudgedAt is when its signature was settled: [JudgedAfter] it was opened,
-	// or when it closed if that was sooner.
+	// Changes are the changes that may have caused it, likeliest first, at most
+	// three; those of 50 thousandths are possible, those of 200 linked. Until
+	// JudgedAt they are provisional.
+	Changes []SuspectChange `json:"changes,omitempty"`
+	// JudgedAt is when its signature and changes were settled: [JudgedAfter] it
+	// was opened, or when it closed if that was sooner.
 	JudgedAt time.Time `json:"judged_at,omitzero"`
 
 	// Entries say what this revision did, in order.
@@ -166,6 +170,7 @@ const (
 	EntrySeverity     EntryKind = "severity"
 	EntryPriority     EntryKind = "priority"
 	EntryCause        EntryKind = "cause"
+	EntryChange       EntryKind = "change" // another change is taken for the cause
 	EntryAcknowledged EntryKind = "acknowledged"
 	EntryAssigned     EntryKind = "assigned"
 	EntryHeld         EntryKind = "held"

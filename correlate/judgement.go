@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// When an incident's signature is looked at: when it is opened,
+// When an incident's signature and changes are looked at: when it is opened,
 // soon after, when most of its alerts are there, and for good when it is old
 // enough or closes before. Then it teaches what the next ones are judged by,
 // once, and not when it closes: one may stay open for days, and what comes back
@@ -16,7 +16,8 @@ import (
 // one costs more than taking an alert in.
 const (
 	lookAgainAfter = 2 * time.Minute
-	// JudgedAfter is how old an incident is when its signature is settled.
+	// JudgedAfter is how old an incident is when its signature and changes are
+	// settled.
 	JudgedAfter = 15 * time.Minute
 )
 
@@ -47,7 +48,7 @@ func (e *Engine) overdue(inc *incident) bool {
 	return inc.rec.JudgedAt.IsZero() && micros(inc.rec.OpenedAt)+JudgedAfter.Microseconds() <= e.now
 }
 
-// examine looks at the signature of an incident.
+// examine looks at the signature and the changes of an incident.
 func (e *Engine) examine(inc *incident) {
 	if len(inc.members) == 0 || !inc.rec.JudgedAt.IsZero() || inc.rec.Status == Pending {
 		return // one that is pending is looked at when it opens, if it does
@@ -56,17 +57,23 @@ func (e *Engine) examine(inc *incident) {
 		e.decide(inc)
 		return
 	}
+	var past []Occurrence
 	inc.rec.Signature = ""
 	if g := e.signatures.nearest(e.tokensOf(inc)); g != nil {
-		inc.rec.Signature = g.Name
+		inc.rec.Signature, past = g.Name, g.Past
 	}
+	list, background, _ := e.accuse(inc, past)
+	e.suspectChangesOf(inc, list, background)
 }
 
-// decide gives an incident a signature, which learns from it.
+// decide settles the changes of an incident and gives it a signature, and learns
+// from it.
 func (e *Engine) decide(inc *incident) {
 	inc.rec.JudgedAt = timeOf(e.now)
 	tokens := e.tokensOf(inc)
 	g := e.signatures.signatureOf(tokens)
+	list, background, seen := e.accuse(inc, g.Past)
+	e.suspectChangesOf(inc, list, background)
 	inc.rec.Signature = g.Name
 	g.Last = inc.rec.JudgedAt
 	if g.Founded.IsZero() {
@@ -75,6 +82,31 @@ func (e *Engine) decide(inc *incident) {
 	}
 	e.signatures.learn(g, tokens)
 	e.memorise(g)
+	if e.weight[evChange] == 0 || len(inc.pairs) == 0 {
+		return
+	}
+	g.add(Occurrence{Incident: inc.rec.ID, Changed: seen})
+	e.countIncident(inc.strength(), list)
+}
+
+// suspectChangesOf puts the accused into the incident's record, and says in its
+// timeline when another change is taken for the cause, or none any more.
+func (e *Engine) suspectChangesOf(inc *incident, list []accused, background float64) {
+	linked := func(changes []SuspectChange) *SuspectChange {
+		if len(changes) > 0 && changes[0].Linked {
+			return &changes[0]
+		}
+		return nil
+	}
+	before := linked(inc.rec.Changes)
+	inc.rec.Changes = e.suspectChanges(list, background)
+	now := linked(inc.rec.Changes)
+	switch {
+	case now != nil && (before == nil || before.ID != now.ID):
+		e.note(inc, EntryChange, self, "Linked to change %s, %s, on %s: %s", now.ID, now.Name, now.CI, now.Reason)
+	case now == nil && before != nil:
+		e.note(inc, EntryChange, self, "No longer linked to change %s: others explain as much", before.ID)
+	}
 }
 
 // Likeness says what makes an incident one of its signature.

@@ -87,6 +87,13 @@ func (e *Engine) restoreMemories(all []Memory) error {
 			if err = json.Unmarshal(m.Body, g); err == nil {
 				signed = append(signed, g)
 			}
+		case changeKind:
+			p := &ChangePast{}
+			if err = json.Unmarshal(m.Body, p); err == nil {
+				e.changePasts[p.key()] = p
+			}
+		case rateKind:
+			err = json.Unmarshal(m.Body, &e.rate)
 		}
 		if err != nil {
 			return fmt.Errorf("restore memory %s of kind %s: %w", m.Key, m.Kind, err)

@@ -21,7 +21,7 @@ var Notices = []Notice{NoticeOpened, NoticeChanged, NoticeAcknowledged, NoticeRe
 // NoticeOf returns the news in a revision, or "" when there is none worth a
 // message. When a revision did several things the weightiest is told: the
 // receiver gets the whole incident in any case. More alerts of the same kind
-// are no news; a change of severity, priority or likeliest cause is.
+// are no news; a change of severity, priority, likeliest cause or linked change is.
 func NoticeOf(inc *Incident) Notice {
 	if inc.Status == Pending || inc.Untold {
 		return ""
@@ -44,7 +44,7 @@ func NoticeOf(inc *Incident) Notice {
 			take(NoticeReopened, 3)
 		case EntryAcknowledged:
 			take(NoticeAcknowledged, 2)
-		case EntrySeverity, EntryPriority, EntryCause, EntryAssigned, EntryHeld, EntryResumed, EntrySplit, EntryMerged, EntryMoved:
+		case EntrySeverity, EntryPriority, EntryCause, EntryChange, EntryAssigned, EntryHeld, EntryResumed, EntrySplit, EntryMerged, EntryMoved:
 			take(NoticeChanged, 1)
 		case EntryPending, EntryAlerts, EntryClosed, EntryCommented, EntryLinked, EntryUnlinked:
 		}

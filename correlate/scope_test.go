@@ -45,19 +45,10 @@ func TestPodsHaveThePlaceOfTheirWorkload(t *testing.T) {
 	b := newBench(t, s)
 	b.tick()
 	for id, want := range map[string]string{"cart": "service cart", "cart-7d4b9c-x2k9p": "pod cart", "cart-5f6c8d-q8v4z": "pod cart", "lone": "pod lone"} {
-		if got := b.e.placeName(indexOf(t, b, id)); got != want {
+		if got := b.e.placeName(mustIndex(t, b, id)); got != want {
 			t.Errorf("%s: place %q, want %q", id, got, want)
 		}
 	}
-}
-
-func indexOf(t *testing.T, b *bench, id string) int32 {
-	t.Helper()
-	i, ok := b.e.estate.Index(id)
-	if !ok {
-		t.Fatalf("no CI %s", id)
-	}
-	return i
 }
 
 // An alert that no CI was found for is about what was looked up, whatever

@@ -20,6 +20,8 @@ type Signature struct {
 	Incidents int64 `json:"incidents"`
 	// Tokens are what was seen in them, by place and alert; at most 64.
 	Tokens []SignatureToken `json:"tokens,omitempty"`
+	// Past are its newest occurrences, at most twenty.
+	Past []Occurrence `json:"past,omitempty"`
 }
 
 // SignatureToken is an alert at a place.
@@ -32,6 +34,21 @@ type SignatureToken struct {
 	Seen int64 `json:"seen"`
 }
 
+// Occurrence is one incident of a signature, and which places had been changed
+// before it.
+type Occurrence struct {
+	Incident string         `json:"incident"`
+	Changed  []PlaceChanged `json:"changed,omitempty"`
+}
+
+// PlaceChanged is a place at which there was a change when an incident began.
+type PlaceChanged struct {
+	Place string `json:"place"`
+	// Points are 1000·ln of how much more often there is one that long before
+	// an incident that it caused than by chance.
+	Points int64 `json:"points"`
+}
+
 const (
 	signatureKind = "signature"
 	// signaturesMost bounds how many are kept; of more, the one is forgotten
@@ -39,6 +56,15 @@ const (
 	signaturesMost = 20_000
 	// tokensMost bounds the tokens of a signature and of an incident.
 	tokensMost = 64
+	// pastMost bounds the occurrences kept of a signature, placesMost the
+	// places of each.
+	pastMost   = 20
+	placesMost = 16
+
+	// The bounds of what one occurrence says of a change, in thousandths of a
+	// logarithm: ln .2 when its place was not changed then.
+	placeUnchanged   = -1609
+	placeChangedMost = 2000
 )
 
 func (g *Signature) memory() (kind, key string) { return signatureKind, g.Name }
@@ -154,4 +180,28 @@ func (s *signatures) learn(g *Signature, tokens []token) {
 		s.drop(&g.Tokens[least], g)
 		g.Tokens = slices.Delete(g.Tokens, least, least+1)
 	}
+}
+
+// addPlace adds what a place says, or raises it: of several changes at one
+// place the one that was best placed counts. Only the most telling places are
+// kept, and none that says no more than one that was not changed.
+func addPlace(list []PlaceChanged, place string, points int64) []PlaceChanged {
+	if points <= placeUnchanged {
+		return list
+	}
+	if i := slices.IndexFunc(list, func(p PlaceChanged) bool { return p.Place == place }); i >= 0 {
+		points = max(points, list[i].Points)
+		list = slices.Delete(list, i, i+1)
+	}
+	p := PlaceChanged{place, points}
+	i, _ := slices.BinarySearchFunc(list, p, func(a, b PlaceChanged) int {
+		return cmp.Or(cmp.Compare(b.Points, a.Points), cmp.Compare(a.Place, b.Place))
+	})
+	list = slices.Insert(list, i, p)
+	return list[:min(len(list), placesMost)]
+}
+
+func (g *Signature) add(o Occurrence) {
+	g.Past = append(g.Past, o)
+	g.Past = g.Past[max(len(g.Past)-pastMost, 0):]
 }

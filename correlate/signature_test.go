@@ -76,8 +76,8 @@ func TestSameProblemSameSignature(t *testing.T) {
 	}
 	g := b.e.signatures.byName[one.Signature]
 	want := []SignatureToken{{"service */shop/cart", "Slow", 2}, {"service */shop/db", "Full", 2}, {"service */shop/web", "Errors", 2}}
-	if d := gocmp.Diff(want, g.Tokens); d != "" || g.Incidents != 2 {
-		t.Errorf("learned %d incidents, tokens (-want +got):\n%s", g.Incidents, d)
+	if d := gocmp.Diff(want, g.Tokens); d != "" || g.Incidents != 2 || len(g.Past) != 2 {
+		t.Errorf("learned %d incidents, %d occurrences, tokens (-want +got):\n%s", g.Incidents, len(g.Past), d)
 	}
 }
 

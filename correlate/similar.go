@@ -15,7 +15,6 @@ const (
 	// is given a signature that is known.
 	similarEnough = 650_000
 	million       = 1_000_000
-	milli         = 1000
 	// maxCompared bounds the signatures that an incident is compared with. Its
 	// rarest tokens lead to them.
 	maxCompared = 512

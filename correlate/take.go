@@ -14,8 +14,9 @@ func (e *Engine) take(ev *ingest.Event) {
 	switch ev.Kind {
 	case ingest.KindChange:
 		e.store(ev)
-		if ci := e.rememberChange(ev); ci != unbound {
-			e.countForRate(ci)
+		if ch := e.rememberChange(ev); ch != nil {
+			e.countForRate(ch.ci)
+			e.countChange(ch)
 		}
 	case ingest.KindAcknowledge:
 		e.store(ev)
@@ -227,19 +228,20 @@ func (e *Engine) sight(a *alert) {
 	}
 }
 
-// rememberChange keeps a change for as long as it can explain anything. It
-// returns the CI that was changed.
-func (e *Engine) rememberChange(ev *ingest.Event) int32 {
+// rememberChange keeps a change for as long as it can explain anything; nil when
+// it is on no CI.
+func (e *Engine) rememberChange(ev *ingest.Event) *change {
 	b := e.binder.Bind(ev.Labels.Get)
 	if b.Index == unbound {
-		return unbound
+		return nil
 	}
 	ch := &change{seq: ev.Seq, startsAt: micros(ev.StartsAt), received: micros(ev.ReceivedAt), ci: b.Index, text: clip(ev.Summary(), 200)}
 	if ch.text == "" {
 		ch.text = "change " + fmt.Sprint(ev.Seq)
 	}
+	ch.id, ch.kind = nameChange(ev)
 	e.changes[b.Index] = append(e.changes[b.Index], ch)
 	e.rankInputs++
 	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(b.Index)})
-	return b.Index
+	return ch
 }

@@ -211,11 +211,26 @@ func (p *printer) incident(inc *correlate.Incident) {
 		p.field("labels", inc.Labels.String())
 	}
 	p.field("impacted", impacted(inc.Blast))
+	signature := inc.Signature
+	if signature != "" && inc.JudgedAt.IsZero() {
+		signature += " (so far)"
+	}
+	p.field("signature", signature)
 	p.field("revision", fmt.Sprint(inc.Revision))
 	if len(inc.Causes) > 0 {
 		fmt.Fprint(p, "\nLIKELY CAUSE\n")
 		for _, c := range inc.Causes {
 			p.row(fmt.Sprintf("%d%%", c.Score/10), c.Kind, c.Name, c.Reason)
+		}
+	}
+	if len(inc.Changes) > 0 {
+		fmt.Fprint(p, "\nCHANGES\n")
+		for _, c := range inc.Changes {
+			verdict := "possible"
+			if c.Linked {
+				verdict = "linked"
+			}
+			p.row(fmt.Sprintf("%d%%", c.Score/10), verdict, c.ID, short(c.Name, 60), c.CI, c.Reason)
 		}
 	}
 }

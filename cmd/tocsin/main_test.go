@@ -102,8 +102,8 @@ func startStory(db string) (*story, error) {
 	}}, nil
 }
 
-// tell plays the story: a feed fails, and the rack that hangs on it; an alert
-// nobody knows the host of; a hostile one.
+// tell plays the story: a feed fails after it was worked on, and the rack that
+// hangs on it; an alert nobody knows the host of; a hostile one.
 func (s *story) tell() error {
 	ctx := context.Background()
 	err := s.driver.ChangeEstate(ctx, func(*cmdb.Snapshot) (cmdb.Change, error) {
@@ -131,6 +131,8 @@ func (s *story) tell() error {
 			StartsAt: hourAgo, EndsAt: time.Now().Add(4 * time.Hour), Severity: severity}
 	}
 	_, err = s.driver.Receive(ctx, "prometheus", []ingest.Event{
+		{Kind: ingest.KindChange, Labels: ingest.LabelsOf("ci", "feed-a", "change_id", "CHG-7"),
+			Annotations: ingest.LabelsOf("summary", "replace a fuse"), StartsAt: hourAgo.Add(-9 * time.Minute)},
 		alert("Feed A has no voltage", ingest.Critical, "alertname", "FeedDown", "ci", "feed-a"),
 		alert("Rack 1 is without power", ingest.Critical, "alertname", "RackDown", "ci", "rack/1"),
 		alert("probe failed", ingest.Unknown, "alertname", "Unheard", "instance", "10.9.8.7:9100"),

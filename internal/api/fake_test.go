@@ -239,6 +239,8 @@ func newFake() *fake {
 		Blast:  correlate.BlastRadius{CIs: 2, Services: []string{"shop"}, ServiceCount: 1}, Entries: []correlate.Entry{{Kind: correlate.EntryOpened, By: "tocsin", Text: "opened"}}}
 	second := inc
 	second.Signature, second.JudgedAt = "service */shop Down 0123456789", testNow
+	second.Changes = []correlate.SuspectChange{{ID: "CHG-7", Name: "replace a fuse", CI: "feed a", At: testNow.Add(-70 * time.Minute), Score: 870, Linked: true,
+		Reason: "changed 10m0s before the first alert", Parts: []correlate.Part{{Kind: "lag", Points: -69, Detail: "600 s"}}}}
 	second.Revision, second.Entries = 2, []correlate.Entry{{Kind: correlate.EntryAlerts, By: "tocsin", Text: "1 alert joined"}}
 	merged := inc
 	merged.ID, merged.Status, merged.MergedInto = "7DK-AAAA", correlate.Merged, feed
