@@ -212,3 +212,44 @@ func TestChangesHaveTheirOwnNames(t *testing.T) {
 		t.Errorf("a change without an ID is called %q, want its number", got)
 	}
 }
+
+// A change that explains both speaks for one incident of two alerts, the more
+// the rarer changes are.
+func TestSharedChange(t *testing.T) {
+	b := newBench(t, twins(t))
+	part := func() (points int) {
+		b.t.Helper()
+		b.now = b.now.Add(5 * time.Minute)
+		one := b.fire("Slow", "eu/shop/cart")
+		b.now = b.now.Add(time.Minute)
+		two := b.fire("Errors", "eu/shop/web")
+		if b.incidentOf(one) != b.incidentOf(two) {
+			t.Fatal("the two are apart")
+		}
+		for _, o := range b.outs {
+			for _, at := range o.Attachments {
+				for _, p := range at.Evidence.Parts {
+					if at.Fingerprint == two && p.Kind == "change" {
+						points = p.Points
+						if want := "eu/shop/db, changed 6m0s before, explains both (deploy of eu/shop/db)"; p.Detail != want {
+							t.Errorf("detail %q, want %q", p.Detail, want)
+						}
+					}
+				}
+			}
+		}
+		return points
+	}
+	b.change("C", "eu/shop/db", "deploy")
+	if got := part(); got != sharedMost {
+		t.Errorf("a change that explains both is worth %d points, want %d", got, sharedMost)
+	}
+	// Where changes are common they say nothing.
+	b = newBench(t, twins(t))
+	for range 5 {
+		b.change("C", "eu/shop/db", "deploy")
+	}
+	if got := part(); got != 0 {
+		t.Errorf("one of five changes is worth %d points, want none", got)
+	}
+}

@@ -98,6 +98,10 @@ func (e *Engine) parts(c *candidate, a *alert, topology string) []Part {
 			if a.template == c.place.latest.template {
 				detail += " and text"
 			}
+		case evChange:
+			if c.change != nil {
+				detail = e.sharedChangeText(a, c)
+			}
 		}
 		parts = append(parts, Part{evidenceNames[kind], points, detail})
 	}

@@ -70,6 +70,8 @@ type candidate struct {
 	points   [evKinds]int
 	// expected is how many alerts chance brings within the gap.
 	expected float64
+	// change is one that explains the alert and the presence, nil for none.
+	change *change
 	// elsewhere says that environment or cluster differ and no path is known.
 	elsewhere bool
 	// rule says that they must be linked, keptApart that they must not.
@@ -189,11 +191,14 @@ func (e *Engine) candidates(a *alert) []candidate {
 		for _, p := range v.pairs {
 			e.weights = append(e.weights, e.rarity(p))
 		}
-		traffic, h := e.trafficNear(a), e.habitOf(a)
+		traffic, h, near := e.trafficNear(a), e.habitOf(a), e.changesNear(a)
 		for i := range best {
 			e.compare(&best[i], a, v.labels)
 			e.recollect(&best[i], a, h, traffic)
 			best[i].keptApart = e.keptApart(a, best[i].place.inc)
+			if best[i].change = e.shared(&best[i], &near); best[i].change != nil {
+				best[i].points[evChange] = e.weigh(evChange, near.points())
+			}
 		}
 		slices.SortFunc(best, func(c, d candidate) int { return c.before(&d) })
 	}
