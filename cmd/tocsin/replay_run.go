@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -331,7 +332,8 @@ func (j *replayJob) judge(ctx context.Context, rec *replay.Records) (*quality.Re
 	by.predicted = name
 	if by.incidents != "" {
 		by.causes = name
-		if len(rec.Problems) > 0 {
+		// The truth of causes need not know of problems.
+		if len(rec.Problems) > 0 && slices.ContainsFunc(s.incidents, func(inc quality.Incident) bool { return inc.ProblemID != "" }) {
 			by.problems = name
 		}
 	}

@@ -65,8 +65,9 @@ type Incident struct {
 	MergedInto string
 	// Causes are the likeliest of its last revision, the likeliest first.
 	Causes []Cause
-	// Changes are those that it is put down to, the likeliest first.
-	Changes []Cause
+	// Change is the likeliest of those that may have caused it; its ID is empty
+	// when there is none.
+	Change Cause
 	// Signature is what it has in common with others that were the same; empty
 	// when there are none.
 	Signature string
@@ -126,13 +127,13 @@ func (o *Outcome) AddAttachment(a *correlate.Attachment) {
 func (o *Outcome) AddIncident(rec *correlate.Incident) {
 	i := &o.incidents[o.incident(rec.ID)]
 	i.Title, i.OpenedAt, i.MergedInto = rec.Title, rec.OpenedAt, rec.MergedInto
-	i.Causes, i.Changes = i.Causes[:0], i.Changes[:0]
+	i.Signature, i.Change = rec.Signature, Cause{}
+	if len(rec.Changes) > 0 {
+		i.Change = Cause{kindChange, rec.Changes[0].ID, rec.Changes[0].Score}
+	}
+	i.Causes = i.Causes[:0]
 	for _, c := range rec.Causes {
-		cause := Cause{c.Kind, c.ID, c.Score}
-		i.Causes = append(i.Causes, cause)
-		if c.Kind == kindChange {
-			i.Changes = append(i.Changes, cause)
-		}
+		i.Causes = append(i.Causes, Cause{c.Kind, c.ID, c.Score})
 	}
 	switch correlate.NoticeOf(rec) {
 	case correlate.NoticeOpened, correlate.NoticeReopened:

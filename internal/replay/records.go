@@ -40,7 +40,7 @@ func (r *Result) Records() *Records {
 			causes.Causes = append(causes.Causes, quality.Cause{Kind: c.Kind, ID: c.ID, Score: share(c.Score)})
 		}
 		rec.Causes = append(rec.Causes, causes)
-		for _, c := range inc.Changes {
+		if c := inc.Change; c.ID != "" {
 			rec.Changes = append(rec.Changes, quality.ChangeLink{IncidentID: inc.name(), ChangeID: c.ID, Score: share(c.Score)})
 		}
 		if known {

@@ -361,10 +361,8 @@ func (r *runner) nameChanges() {
 				c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
 			}
 		}
-		for k := range incidents[i].Changes {
-			c := &incidents[i].Changes[k]
-			c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
-		}
+		c := &incidents[i].Change
+		c.ID = cmp.Or(r.changeIDs[c.ID], c.ID)
 	}
 }
 
