@@ -59,12 +59,12 @@ type trail struct {
 // Dijkstra's algorithm with a product in place of a sum. Neighbours of hubs are
 // not looked at: one of so many explains nothing.
 func (s *estate) culprits(ci int32) *culprits {
-	if found, ok := s.blamed[ci]; ok {
+	if found, ok := s.blamed.get(ci); ok {
 		return found
 	}
 	settled, frontier := s.settled, s.trails[:0]
 	clear(settled)
-	found := &culprits{list: make([]culprit, 0, maxCulprits)}
+	found := &culprits{list: s.listed[:0]}
 	frontier.push(trail{culprit{ci, here, 1}, 0})
 	for len(frontier) > 0 && len(found.list) < maxCulprits {
 		t := frontier.pop()
@@ -111,9 +111,9 @@ func (s *estate) culprits(ci int32) *culprits {
 			}
 		}
 	}
-	s.trails = frontier
-	found.list = slices.Clone(found.list) // of which there are thousands, most of them short
-	return keep(s.blamed, ci, found)
+	s.trails, s.listed = frontier, found.list
+	found.list = slices.Clone(found.list)
+	return s.blamed.put(ci, found, 8+len(found.list))
 }
 
 // before orders fully, so that equally likely culprits are found in one order.

@@ -80,7 +80,7 @@ type Engine struct {
 
 	grouping *grouping // nil: the engine finds it
 
-	placeNames map[int32]string // of CIs, kept once computed
+	placeNames cache[string] // of CIs, kept once computed
 
 	packer packer
 	views  views
@@ -122,7 +122,7 @@ func (e *Engine) setEstate(s *cmdb.Snapshot) error {
 		return fmt.Errorf("binding rules: %w", err)
 	}
 	e.estate, e.binder, e.views = newEstate(s, &e.rulings), b, views{}
-	e.placeNames = map[int32]string{}
+	e.placeNames = newCache[string](8192)
 	return nil
 }
 

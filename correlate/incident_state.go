@@ -57,6 +57,8 @@ type incident struct {
 	// last ranked from.
 	version int64
 	ranked  rankedFrom
+	// undivided is the version that was last found to be one incident.
+	undivided int64
 }
 
 // rankedFrom identifies all that the ranking of an incident's causes depends on.

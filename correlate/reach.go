@@ -92,35 +92,26 @@ type estate struct {
 	*cmdb.Snapshot
 	rules      *rules
 	kinds      []relation // by relation type
-	near       map[int32][]neighbour
-	blamed     map[int32]*culprits
-	workloads  map[int32][]int32
-	dependants map[int32][][]int32
-	blasts     map[int32]cmdb.Impact
+	near       cache[[]neighbour]
+	blamed     cache[*culprits]
+	workloads  cache[[]int32]
+	dependants cache[[][]int32]
+	blasts     cache[cmdb.Impact]
 
 	// What searches use and throw away.
 	settled  map[int64]bool
+	found    []neighbour
 	frontier queue[neighbour, *neighbour]
+	listed   []culprit
 	trails   queue[trail, *trail]
 }
 
-// maxKept bounds each of the caches; a full one is emptied.
-const maxKept = 8192
-
+// newEstate makes an estate whose caches hold some 50 MB when they are full:
+// enough for all of tens of thousands of CIs to alert again and again.
 func newEstate(s *cmdb.Snapshot, r *rules) *estate {
-	return &estate{Snapshot: s, rules: r, near: map[int32][]neighbour{}, blamed: map[int32]*culprits{},
-		workloads: map[int32][]int32{}, dependants: map[int32][][]int32{}, blasts: map[int32]cmdb.Impact{},
+	return &estate{Snapshot: s, rules: r, near: newCache[[]neighbour](1 << 20), blamed: newCache[*culprits](1 << 19),
+		workloads: newCache[[]int32](1 << 18), dependants: newCache[[][]int32](1 << 18), blasts: newCache[cmdb.Impact](1 << 17),
 		settled: map[int64]bool{}}
-}
-
-func keep[V any](m map[int32]V, k int32, v V) V { return keepUpTo(maxKept, m, k, v) }
-
-func keepUpTo[V any](most int, m map[int32]V, k int32, v V) V {
-	if len(m) >= most {
-		clear(m)
-	}
-	m[k] = v
-	return v
 }
 
 func (s *estate) kind(t cmdb.TypeID) relation {
@@ -145,10 +136,10 @@ func (s *estate) fanOut(ci int32) int { return len(s.Needs(ci)) + len(s.NeededBy
 // paths with and without a step down lead to it. The order is by strength, then
 // CI. This is Dijkstra's algorithm with a product in place of a sum.
 func (s *estate) around(ci int32) []neighbour {
-	if n, ok := s.near[ci]; ok {
+	if n, ok := s.near.get(ci); ok {
 		return n
 	}
-	found := []neighbour{{ci: ci, prev: -1, strength: 1}}
+	found := append(s.found[:0], neighbour{ci: ci, prev: -1, strength: 1})
 	settled, frontier := s.settled, s.frontier[:0]
 	clear(settled)
 	settled[state(ci, 0)], settled[state(ci, 1)] = true, true
@@ -195,8 +186,8 @@ func (s *estate) around(ci int32) []neighbour {
 		found = append(found, n)
 		expand(int32(len(found) - 1))
 	}
-	s.frontier = frontier
-	return keep(s.near, ci, slices.Clip(found))
+	s.found, s.frontier = found, frontier
+	return s.near.put(ci, slices.Clone(found), 4+len(found))
 }
 
 // state is a CI together with how it was reached, for the sets of searches.
@@ -243,14 +234,14 @@ const maxBlast = 20_000
 
 // blast is what the failure of one CI takes down.
 func (s *estate) blast(ci int32) cmdb.Impact {
-	if im, ok := s.blasts[ci]; ok {
+	if im, ok := s.blasts.get(ci); ok {
 		return im
 	}
 	im, err := s.Impact([]string{s.At(ci).ID}, cmdb.Limit{CIs: maxBlast})
 	if err != nil { // the only error is an unknown CI, and this one is known
 		panic(err)
 	}
-	return keep(s.blasts, ci, im)
+	return s.blasts.put(ci, im, 4+len(im.Hit))
 }
 
 // hopStrength is the strength of the strongest relation between two CIs.

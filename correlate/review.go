@@ -39,6 +39,10 @@ func (e *Engine) divide(inc *incident) {
 	if len(inc.cis) < 2*partCIs || len(inc.cis) > divideMost || len(inc.members) < 2*partAlerts {
 		return
 	}
+	if inc.undivided == inc.version {
+		return // looked at since its last alert came or went
+	}
+	inc.undivided = inc.version
 	parts := e.partsOf(inc)
 	if len(parts) < 2 {
 		return

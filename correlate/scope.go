@@ -21,7 +21,7 @@ const separators = "/.-_:"
 // us/shop/cart, have one place name, "service */shop/cart", because a fault of
 // the one is the same again in the other.
 func (e *Engine) placeName(ci int32) string {
-	if name, ok := e.placeNames[ci]; ok {
+	if name, ok := e.placeNames.get(ci); ok {
 		return name
 	}
 	item := e.estate.At(ci)
@@ -35,7 +35,7 @@ func (e *Engine) placeName(ci int32) string {
 			}
 		}
 	}
-	return keep(e.placeNames, ci, item.Class+" "+withoutScope(of.ID, e.scopesOf(of)))
+	return e.placeNames.put(ci, item.Class+" "+withoutScope(of.ID, e.scopesOf(of)), 1)
 }
 
 // ephemeral are the classes of CIs that come and go while what they are a

@@ -12,15 +12,13 @@ const (
 	maxWorkload = 256
 	// maxDependants bounds how many workloads are looked at that need a CI.
 	maxDependants = 256
-	// manyKept bounds the caches here: most entries are small.
-	manyKept = 8 * maxKept
 )
 
 // workload lists the CIs that are one thing at several levels, such as a
 // service, its deployment and its pods, in the order of their indexes. The
 // first stands for all.
 func (s *estate) workload(ci int32) []int32 {
-	if w, ok := s.workloads[ci]; ok {
+	if w, ok := s.workloads.get(ci); ok {
 		return w
 	}
 	w := []int32{ci}
@@ -34,11 +32,11 @@ func (s *estate) workload(ci int32) []int32 {
 		}
 	}
 	if len(w) > maxWorkload {
-		return keepUpTo(manyKept, s.workloads, ci, []int32{ci})
+		return s.workloads.put(ci, []int32{ci}, 4)
 	}
 	slices.Sort(w)
 	for _, member := range w {
-		keepUpTo(manyKept, s.workloads, member, w)
+		s.workloads.put(member, w, 4)
 	}
 	return w
 }
@@ -46,7 +44,7 @@ func (s *estate) workload(ci int32) []int32 {
 // neededBy lists the workloads that need a CI, or the workload that it carries,
 // directly.
 func (s *estate) neededBy(ci int32) [][]int32 {
-	if d, ok := s.dependants[ci]; ok {
+	if d, ok := s.dependants.get(ci); ok {
 		return d
 	}
 	var found [][]int32
@@ -68,5 +66,5 @@ func (s *estate) neededBy(ci int32) [][]int32 {
 			}
 		}
 	}
-	return keepUpTo(manyKept, s.dependants, ci, found)
+	return s.dependants.put(ci, found, 4+len(found))
 }
