@@ -30,9 +30,7 @@ func (e *Engine) blastRadius(inc *incident) BlastRadius {
 		hit[ci] = true
 		im := e.estate.blast(ci)
 		for _, r := range im.Hit {
-			if i, ok := e.estate.Index(r.ID); ok {
-				hit[i] = true
-			}
+			hit[r.Index] = true
 		}
 		b.Truncated = im.Truncated
 		b.Reason = fmt.Sprintf("%s alerting; %s of %s depend on %s", plural(alerting, "CI"), plural(len(im.Hit), "CI"), plural(e.estate.Len(), "CI"), c.Name)

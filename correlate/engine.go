@@ -51,6 +51,7 @@ type Engine struct {
 	// on besides an incident's own alerts.
 	rankInputs int64
 	scratch    sums
+	ratings    []rating
 	// And of what recurs, and of changes and how often incidents come of them.
 	signatures  signatures
 	changePasts map[string]*ChangePast
@@ -249,6 +250,7 @@ func compareLabel(a, b ingest.Label) int {
 func (e *Engine) flush() {
 	// Incidents first: they have no part in the alerts' records but their ID.
 	slices.SortFunc(e.dirty, func(a, b *incident) int { return cmp.Compare(a.rec.ID, b.rec.ID) })
+	e.out.Incidents = slices.Grow(e.out.Incidents, len(e.dirty))
 	for _, inc := range e.dirty {
 		if rec, changed := e.revise(inc); changed {
 			e.out.Incidents = append(e.out.Incidents, rec)

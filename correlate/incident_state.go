@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -310,7 +311,6 @@ func (e *Engine) aggregate(inc *incident) {
 		e.rank(inc)
 	}
 	rec.Impact, rec.Urgency, rec.Priority = e.priority(inc)
-	rec.Title = e.title(inc)
 }
 
 // rank computes what takes long and depends on few things, see [rankedFrom]. Most
@@ -324,6 +324,7 @@ func (e *Engine) rank(inc *incident) {
 	rec.Labels = e.commonLabels(inc)
 	rec.Causes = e.rankCauses(inc)
 	rec.Blast = e.blastRadius(inc)
+	rec.Title = e.title(inc)
 }
 
 // unplace takes an incident out of where one of its alerts put it.
@@ -439,7 +440,7 @@ func (e *Engine) title(inc *incident) string {
 		}
 	}
 	if n := len(inc.members); n > 1 {
-		return fmt.Sprintf("%s%s (%d alerts)", clip(name, 120), clip(about, 120), n)
+		return clip(name, 120) + clip(about, 120) + " (" + strconv.Itoa(n) + " alerts)"
 	}
 	return clip(name, 120) + clip(about, 120)
 }

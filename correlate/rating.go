@@ -53,9 +53,9 @@ func (r *rating) compare(o *rating) int {
 // rateCIs rates the CIs that may have caused an incident, likeliest first: those
 // that explain most, those that were changed, and those that people named. Only
 // what may be among the likeliest of so many workloads is looked at closely, and
-// in the result.
+// in the result, which is good until the next call.
 func (e *Engine) rateCIs(inc *incident, s *sums, workloads int) []rating {
-	best := make([]rating, 0, shortlist+4)
+	best := e.ratings[:0]
 	for _, x := range s.best(shortlist) {
 		best = append(best, rating{ci: x.ci, explains: x.points})
 	}
@@ -85,6 +85,7 @@ func (e *Engine) rateCIs(inc *incident, s *sums, workloads int) []rating {
 		leading = lead(leading, leader{e.estate.workload(r.ci)[0], r.total()}, workloads)
 	}
 	sortRatings(best)
+	e.ratings = best
 	return best
 }
 
