@@ -41,7 +41,7 @@ func confirmedBy(l *Link) (incident, ci string, ok bool) {
 
 // confirm has people's word for what caused an incident, or takes it back.
 func (e *Engine) confirm(inc *incident, ci string, removed bool) {
-	e.rankInputs++
+	inc.version++
 	if removed {
 		inc.rec.ConfirmedCauses = slices.DeleteFunc(slices.Clone(inc.rec.ConfirmedCauses), func(id string) bool { return id == ci })
 		e.forgetConfirmed(ci, inc.rec.ID)

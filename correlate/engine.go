@@ -47,11 +47,8 @@ type Engine struct {
 	changeRates map[string]*ChangeRate
 	where       [positions]int64
 	generation  int64
-	// rankInputs counts the changes of all that the ranking of causes depends
-	// on besides an incident's own alerts.
-	rankInputs int64
-	scratch    sums
-	ratings    []rating
+	scratch     sums
+	ratings     []rating
 	// And of what recurs, and of changes and how often incidents come of them.
 	signatures  signatures
 	changePasts map[string]*ChangePast

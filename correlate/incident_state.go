@@ -54,19 +54,24 @@ type incident struct {
 	openAt    int64
 	sides     map[side]int32
 
-	// version counts the changes of its alerts; ranked is what its causes were
-	// last ranked from.
+	// version counts the changes of its alerts, and the looks at it; ranked is
+	// what its causes were last ranked from.
 	version int64
 	ranked  rankedFrom
 	// undivided is the version that was last found to be one incident.
 	undivided int64
 }
 
-// rankedFrom identifies all that the ranking of an incident's causes depends on.
+// rankedFrom says when the causes of an incident have to be ranked again: when
+// alerts came or went or their worst severity changed, and when it is looked at.
+// What was learned or changed in between alone is no reason, nor is a restart.
 type rankedFrom struct {
-	version, inputs int64
-	worst           ingest.Severity
+	version int64
+	worst   ingest.Severity
 }
+
+// rankedAsRecorded takes the causes in the record for the ranking of now.
+func (inc *incident) rankedAsRecorded() { inc.ranked = rankedFrom{inc.version, inc.worst()} }
 
 type pair struct {
 	ci   int32
@@ -306,7 +311,7 @@ func (e *Engine) aggregate(inc *incident) {
 		return // what it was remains readable after its alerts have left
 	}
 	rec.Severity = inc.worst()
-	if from := (rankedFrom{inc.version, e.rankInputs, rec.Severity}); inc.ranked != from {
+	if from := (rankedFrom{inc.version, rec.Severity}); inc.ranked != from {
 		inc.ranked = from
 		e.rank(inc)
 	}

@@ -39,6 +39,7 @@ func (e *Engine) lookLater(inc *incident) {
 func (e *Engine) lookNow(inc *incident) {
 	if inc.rec.JudgedAt.IsZero() && !inc.released {
 		inc.look = true
+		inc.version++ // changes may have come to be known since
 		e.touch(inc)
 	}
 }

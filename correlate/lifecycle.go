@@ -39,7 +39,6 @@ func (e *Engine) expire(t timer) {
 			e.judge(a)
 		}
 	case timerForgetChange:
-		e.rankInputs++
 		e.changes[int32(t.key)] = slices.DeleteFunc(e.changes[int32(t.key)], func(c *change) bool { return c.received+e.horizon() <= e.now })
 		if len(e.changes[int32(t.key)]) == 0 {
 			delete(e.changes, int32(t.key))
@@ -344,5 +343,8 @@ func (e *Engine) regroup(inc *incident) {
 	*inc = *fresh
 	for _, a := range members {
 		e.enter(inc, a)
+	}
+	if !inc.rec.Status.Active() {
+		inc.rankedAsRecorded() // the active ones are ranked anew
 	}
 }

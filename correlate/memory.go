@@ -25,12 +25,7 @@ type Memory struct {
 type remembered interface{ memory() (kind, key string) }
 
 // memorise has something that was learned stored at the end of the tick.
-func (e *Engine) memorise(r remembered) {
-	e.learned[r] = struct{}{}
-	if _, ok := r.(*Habit); !ok { // of all that is learned, these alone have no part in causes
-		e.rankInputs++
-	}
-}
+func (e *Engine) memorise(r remembered) { e.learned[r] = struct{}{} }
 
 func (e *Engine) flushMemories() {
 	if len(e.learned) == 0 {

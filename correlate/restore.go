@@ -84,6 +84,7 @@ func (e *Engine) insert(s *State) error {
 	}
 	for i := range s.Incidents {
 		if inc := e.incidents[s.Incidents[i].ID]; !inc.released {
+			inc.rankedAsRecorded()
 			if inc.rec.Status == Pending && inc.openAt > e.now {
 				e.timers.push(timer{due: inc.openAt, kind: timerOpen, inc: inc})
 			}
@@ -185,6 +186,7 @@ func (e *Engine) recall(s *State) {
 			}
 		}
 		slices.Sort(inc.had)
+		inc.rankedAsRecorded()
 		e.timers.push(timer{due: e.now + e.horizon(), kind: timerRecalled, inc: inc})
 		e.timers.push(timer{due: e.now + e.horizon() + 1, kind: timerForgetIncident, inc: inc})
 	}

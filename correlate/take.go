@@ -241,7 +241,6 @@ func (e *Engine) rememberChange(ev *ingest.Event) *change {
 	}
 	ch.id, ch.kind = nameChange(ev)
 	e.changes[b.Index] = append(e.changes[b.Index], ch)
-	e.rankInputs++
 	e.timers.push(timer{due: ch.received + e.horizon(), kind: timerForgetChange, key: uint64(b.Index)})
 	return ch
 }
