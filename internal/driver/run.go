@@ -22,6 +22,9 @@ func (d *Driver) Run(ctx context.Context) error {
 	l := &loop{Driver: d, timer: time.NewTimer(0)}
 	defer l.timer.Stop()
 	for {
+		if ctx.Err() != nil { // a select would choose a full queue half of the time
+			return l.finish(ctx)
+		}
 		var first *request
 		select {
 		case <-ctx.Done():
