@@ -104,6 +104,10 @@ type Links struct {
 	// Recall is the share of true links that was found, Precision the share of
 	// found ones that is true; without any predicted, it is 1.
 	Recall, Precision, F1 float64
+	// PrecisionCaused is Precision over the incidents that a change led to: it
+	// says how often the right one was taken, and not how often one is blamed
+	// where none was.
+	PrecisionCaused float64
 }
 
 // Link compares links between changes and incidents. Of predicted incidents
@@ -124,8 +128,10 @@ func Link(truth, predicted []ChangeLink, m *Matching) (Links, error) {
 	}
 	type pair struct{ change, incident string }
 	right := make(map[pair]bool, len(truth))
+	caused, onCaused := make(map[string]bool, len(truth)), 0
 	for _, t := range truth {
 		right[pair{t.ChangeID, t.IncidentID}] = true
+		caused[t.IncidentID] = true
 	}
 	seen := make(map[pair]bool, len(predicted))
 	l := Links{True: len(right)}
@@ -142,9 +148,13 @@ func Link(truth, predicted []ChangeLink, m *Matching) (Links, error) {
 		if right[k] {
 			l.Right++
 		}
+		if caused[k.incident] {
+			onCaused++
+		}
 	}
 	l.Predicted = len(seen)
 	l.Recall, l.Precision = share(float64(l.Right), float64(l.True)), share(float64(l.Right), float64(l.Predicted))
+	l.PrecisionCaused = share(float64(l.Right), float64(onCaused))
 	l.F1 = harmonic(l.Recall, l.Precision)
 	return l, nil
 }

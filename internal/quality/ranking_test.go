@@ -175,14 +175,14 @@ func TestLink(t *testing.T) {
 			t.Errorf("%s, %s: %v, -want +got\n%s", truth, predicted, err, diff)
 		}
 	}
-	f("c1>I1 c2>I2", "c1>I1 c2>I2", nil, Links{2, 2, 2, 1, 1, 1})
-	f("c1>I1 c2>I2 c3>I3", "c1>I1 c2>I3 c9>I9 c3>I4", nil, Links{3, 4, 1, 1. / 3, .25, 2. / 7})
-	f("c1>I1", "", nil, Links{1, 0, 0, 0, 1, 0})
+	f("c1>I1 c2>I2", "c1>I1 c2>I2", nil, Links{2, 2, 2, 1, 1, 1, 1})
+	f("c1>I1 c2>I2 c3>I3", "c1>I1 c2>I3 c9>I9 c3>I4", nil, Links{3, 4, 1, 1. / 3, .25, 2. / 7, .5})
+	f("c1>I1", "", nil, Links{1, 0, 0, 0, 1, 0, 1})
 	// P1 and P2 are A in two pieces; P4 has only noise, so both its links are
 	// wrong, each for itself.
 	m := NewMatching(written("A A B - -", "P1 P2 P3 P4 P5"))
-	f("c1>A c2>B", "c1>P1 c1>P2 c2>P3 c1>P4 c1>P5 c1>P5", m, Links{2, 4, 2, 1, .5, 2. / 3})
-	f("c1>A", "", m, Links{1, 0, 0, 0, 1, 0})
+	f("c1>A c2>B", "c1>P1 c1>P2 c2>P3 c1>P4 c1>P5 c1>P5", m, Links{2, 4, 2, 1, .5, 2. / 3, 1})
+	f("c1>A", "", m, Links{1, 0, 0, 0, 1, 0, 1})
 
 	for _, c := range []struct {
 		truth, predicted string

@@ -89,6 +89,7 @@ func (l *Links) Figures() []Figure {
 		count("change_right", l.Right, "of which are true"),
 		{"change_recall", l.Recall, false, "true links that were found"},
 		{"change_precision", l.Precision, false, "found links that are true"},
+		{"change_precision_caused", l.PrecisionCaused, false, "the same, of incidents that a change led to"},
 		{"change_f1", l.F1, false, "harmonic mean of both"},
 	}
 }
