@@ -43,7 +43,7 @@ func snippets(t *testing.T) map[string][]string {
 
 func TestREADMESnippets(t *testing.T) {
 	files := snippets(t)
-	for stem, want := range map[string]int{"tocsin": 2, "estate": 3, "mapping": 1, "sample": 1, "event": 1} {
+	for stem, want := range map[string]int{"tocsin": 3, "estate": 3, "mapping": 1, "sample": 1, "event": 1} {
 		if got := len(files[stem]); got != want {
 			t.Fatalf("README.md: %d blocks named %s, want %d", got, stem, want)
 		}
