@@ -39,7 +39,9 @@ func (e *Engine) lookLater(inc *incident) {
 func (e *Engine) lookNow(inc *incident) {
 	if inc.rec.JudgedAt.IsZero() && !inc.released {
 		inc.look = true
-		inc.version++ // changes may have come to be known since
+		if len(e.changes) > 0 {
+			inc.version++ // some may have come to be known since it was ranked
+		}
 		e.touch(inc)
 	}
 }
