@@ -47,6 +47,9 @@ type Outcome struct {
 	numbers   map[string]int32
 	incidents []Incident
 	untold    bool // who was told is not known
+	// former are the incidents that an episode was in before, without having been
+	// taken out of them: it went on elsewhere after they had ended.
+	former map[int32][]int32
 }
 
 type placed struct {
@@ -85,7 +88,7 @@ type Cause struct {
 
 // NewOutcome makes an empty outcome.
 func NewOutcome() *Outcome {
-	return &Outcome{known: map[Episode]int32{}, numbers: map[string]int32{}}
+	return &Outcome{known: map[Episode]int32{}, numbers: map[string]int32{}, former: map[int32][]int32{}}
 }
 
 func (o *Outcome) episode(e Episode) int32 {
@@ -113,14 +116,28 @@ func (o *Outcome) AddAlert(a *ingest.Alert) { o.episode(EpisodeOf(a.Fingerprint,
 
 // AddAttachment takes what was decided on an alert.
 func (o *Outcome) AddAttachment(a *correlate.Attachment) {
-	e := &o.episodes[o.episode(EpisodeOf(a.Fingerprint, a.StartsAt))]
+	n := o.episode(EpisodeOf(a.Fingerprint, a.StartsAt))
+	e := &o.episodes[n]
 	i := o.incident(a.Incident)
+	if former := o.former[n]; len(former) > 0 {
+		o.former[n] = slices.DeleteFunc(former, func(f int32) bool { return f == i })
+	}
 	switch {
 	case !a.Detached:
+		if e.incident != nowhere && e.incident != i {
+			o.former[n] = append(o.former[n], e.incident)
+		}
 		e.incident = i
 	case e.incident == i:
 		e.incident = nowhere
 	}
+}
+
+// wasIn says whether an episode is, or was to the end, in an incident.
+func (o *Outcome) wasIn(e Episode, id string) bool {
+	n, known := o.known[e]
+	i, made := o.numbers[id]
+	return known && made && (o.episodes[n].incident == i || slices.Contains(o.former[n], i))
 }
 
 // AddIncident takes a revision of an incident.

@@ -74,12 +74,7 @@ func (r *runner) recall(replies []correlate.Reply) error {
 			r.res.Input.refused(err)
 			continue
 		}
-		o := r.res.Outcome
-		st, err := r.source.Recall(r.ctx, c, r.now, func(e Episode, id string) bool {
-			i, known := o.known[e]
-			n, made := o.numbers[id]
-			return known && made && o.episodes[i].incident == n
-		})
+		st, err := r.source.Recall(r.ctx, c, r.now, r.res.Outcome.wasIn)
 		if err != nil {
 			return err
 		}
