@@ -42,7 +42,7 @@ func TestReplayTellsWhatHappened(t *testing.T) {
 		}
 		expired += len(r.tape.expired)
 	})
-	if expired == 0 || recalled == 0 {
+	if !testing.Short() && (expired == 0 || recalled == 0) { // of few stories, none may have them
 		t.Errorf("in all stories together %d alerts fell silent and %d commands were about the forgotten: want some of each", expired, recalled)
 	}
 }
