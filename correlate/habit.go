@@ -21,22 +21,15 @@ type Habit struct {
 	Together int64 `json:"together"`
 	Chance   int64 `json:"chance"`
 	// Delays is a histogram, in tenths of an onset: how long after its
-	// incident's first alert one of this kind began. Its bins are those of
-	// [DelayBounds]. Delayed is how many onsets are in it.
+	// incident's first alert one of this kind began. Its bins are those
+	// of delayBounds. Delayed is how many onsets are in it.
 	Delays  []int64 `json:"delays,omitempty"`
 	Delayed int64   `json:"delayed,omitempty"`
 }
 
-// DelayBounds returns where the bins of [Habit.Delays] begin. The last bin has
-// no end.
-func DelayBounds() []time.Duration {
-	out := make([]time.Duration, len(delayBounds))
-	for i, s := range delayBounds {
-		out[i] = time.Duration(s) * time.Second
-	}
-	return out
-}
-
+// delayBounds are where the bins of [Habit.Delays] begin, in seconds; the last
+// has no end.
+//
 // Rules of alerting wait for a minute, five or ten before they fire: half a
 // minute tells them apart where that matters most.
 var delayBounds = func() []int64 {
